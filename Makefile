@@ -1,0 +1,51 @@
+# Bothways: one verb a target. `make help` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check docs clean
+.DELETE_ON_ERROR:
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+
+demo: $(VENV)/.core ## pretrain a small BERT and a small XLNet on text every machine has, and compare them
+	$(BIN)/bothways demo
+
+test: $(VENV)/.dev ## run the tests; choose with ARGS="-k recipe"
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev ## format, lint, types and the floors of the house; changes no file
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev ## write docs/cli.md and docs/recipes.md anew from the code
+	$(BIN)/python docs/generate.py
+
+clean: ## remove .venv and caches; runs stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is written when an installation is whole, so the second `make` starts at once. pip reads its own
+# environment variables and configuration: mirrors, proxies, certificates and caches work as they do elsewhere.
+$(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/.core
+
+$(BIN)/python:
+	@command -v $(firstword $(PYTHON)) >/dev/null || { \
+	  echo "error: '$(PYTHON)' was not found; install Python 3.11 or newer, or name yours: make PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: $$($(PYTHON) --version) is too old, Bothways needs 3.11 or newer; name another: make PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
+	  echo "error: '$(PYTHON) -m venv' failed; install the system package" \
+	    "$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])') (Debian, Ubuntu) or the full Python of your system, then run make again" >&2; exit 2; }

@@ -1,0 +1,7 @@
+"""`python -m bothways` is `bothways`."""
+
+import sys
+
+from bothways.cli import main
+
+sys.exit(main())

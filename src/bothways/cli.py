@@ -1,0 +1,275 @@
+"""The command line: one literal map from verb to function, and one place where errors become exit codes.
+
+Every verb is a few lines: turn words into values, call one function of the module that does the work, show what it
+returns. Those modules are imported inside the verbs, so that `--help` and `--version` need not wait for PyTorch.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bothways import __version__
+from bothways.errors import BothwaysError, Interrupted, UsageError
+
+Reference = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="A built-in name, a YAML file, or a run folder.")
+]
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SECTION.KEY=VALUE", help="Settings of the recipe to change.", show_default=False),
+]
+Run = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run folder (its best checkpoint), a checkpoint, or a model folder.")
+]
+Data = Annotated[
+    str | None, typer.Option(metavar="PATH", help="The text: a file or a folder; short for data.train=PATH.")
+]
+Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to write.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything and say what would be done.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+def pretrain(
+    recipe: Reference,
+    words: Words = None,
+    data: Data = None,
+    out: Out = None,
+    start_from: Annotated[
+        Path | None, typer.Option("--from", metavar="FOLDER", help="Start from the weights of this model.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest whole checkpoint.")] = False,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Pretrain a model on your text.
+
+    \b
+    bothways pretrain bert-tiny --data corpus/
+    bothways pretrain xlnet-small --data corpus/ training.steps=20000 --out runs/mine
+    bothways pretrain runs/mine/recipe.yaml --resume
+    """
+    from bothways.pretrain import pretrain as run
+    from bothways.recipe import resolve
+
+    resolved = resolve(recipe, _with_data(words, data))
+    if resume and out is None:
+        out = _folder_of(recipe)
+    _show(run(resolved, out, resume, start_from, dry_run, quiet, json), quiet, json)
+
+
+def prepare(
+    path: Annotated[str, typer.Argument(metavar="PATH", help="The text: a file or a folder.")],
+    words: Words = None,
+    out: Out = Path("shards"),
+    recipe: Annotated[
+        str, typer.Option(metavar="RECIPE", help="Whose tokenizer to train, and how to read the text.")
+    ] = "bert",
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Make tokenizer and token shards alone.
+
+    What is done already is skipped.
+
+    \b
+    bothways prepare corpus/ --out shards/
+    bothways prepare corpus/ --recipe xlnet tokenizer.vocabulary=8000
+    """
+    from bothways.recipe import resolve
+    from bothways.text.prepare import prepare as run
+
+    resolved = resolve(recipe, _with_data(words, path))
+    _show(run(resolved.data, resolved.tokenizer, out, _voice(quiet, json)), quiet, json)
+
+
+def fill(
+    run: Run,
+    sentence: Annotated[
+        str, typer.Argument(metavar="SENTENCE", help="Text with blanks; each [?] stands for one token.")
+    ],
+    json: Json = False,
+) -> None:
+    """Fill the blanks of a sentence.
+
+    Each blank is filled alone, then all of them jointly, with probabilities.
+
+    \b
+    bothways fill runs/bert-tiny-1 "The [?] [?] is written in Python ."
+    """
+    from bothways.evaluate.fill import fill as ask
+
+    _show(ask(run, sentence), False, json)
+
+
+def score(
+    run: Run,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Held-out text: a file or a folder.")],
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Measure a model on held-out text.
+
+    Prints what it pays, in nats, for text that it has not seen; lower is better.
+
+    \b
+    bothways score runs/bert-tiny-1 text.txt
+    """
+    from bothways.evaluate.score import score as measure
+
+    _show(measure(run, file), quiet, json)
+
+
+def recipes(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Show all settings of this one.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List the recipes, or explain one.
+
+    With NAME, every setting of it and what it means.
+
+    \b
+    bothways recipes
+    bothways recipes xlnet-base
+    """
+    from bothways.recipe_files import names, summary
+
+    if name is None:
+        known = {each: summary(each) for each in names()}
+        width = max(map(len, known))
+        _show(known if json else [f"{each:<{width}}  {known[each]}" for each in known], False, json)
+        return
+    from bothways.recipe import annotated, resolve
+
+    recipe = resolve(name)
+    _show(recipe if json else annotated(recipe), False, json)
+
+
+def doctor(json: Json = False) -> None:
+    """Look at this machine.
+
+    Python, PyTorch, device, precision, threads, memory, disk; with advice where something is amiss.
+    """
+    from bothways.doctor import examine, report
+
+    findings = examine(Path())
+    _show(findings if json else report(findings), False, json)
+    if amiss := [finding.name for finding in findings if finding.advice]:
+        raise UsageError(f"this machine is not quite ready: see {', '.join(amiss)}")
+
+
+def demo(out: Out = None, quiet: Quiet = False, json: Json = False) -> None:
+    """Train and compare a small BERT and XLNet.
+
+    They learn from English that every machine already has: the documentation of Python and its packages.
+    """
+    from bothways.demo import demo as run
+
+    _show(run(out, quiet, json), quiet, json)
+
+
+VERBS: dict[str, Callable[..., None]] = {
+    "pretrain": pretrain,
+    "prepare": prepare,
+    "fill": fill,
+    "score": score,
+    "recipes": recipes,
+    "doctor": doctor,
+    "demo": demo,
+}
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bothways {__version__}")
+        raise typer.Exit
+
+
+def start(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Pretrain BERT and XLNet on your own text.
+
+    \b
+    bothways demo                                  train both in a few minutes
+    bothways pretrain bert-tiny --data corpus/     train one on your text
+    bothways recipes                               what can be trained
+
+    Exit codes: 0 done, 2 wrong usage, 3 unusable text, 4 unusable checkpoint, 5 training diverged,
+    75 interrupted and saved.
+    """
+
+
+app = typer.Typer(
+    callback=start,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for _verb, _function in VERBS.items():
+    app.command(_verb)(_function)
+
+# Typer carries a copy of click; its base of all mistakes in words is reached through the one that it exports.
+_WrongWords: type[Any] = typer.BadParameter.__mro__[2]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; a user's mistake is one line on standard error."""
+    try:
+        return int(app(arguments, prog_name="bothways", standalone_mode=False) or 0)
+    except BothwaysError as error:
+        return _fail(str(error), error.exit_code)
+    except _WrongWords as error:
+        return _fail(f"{error.format_message()} See bothways --help.", UsageError.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        return _fail("interrupted; run the same command again to go on", Interrupted.exit_code)
+    except BrokenPipeError:
+        # The reader (`| head`) has left; Python must not try to flush into the closed pipe once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _fail(message: str, code: int) -> int:
+    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    return code
+
+
+def _with_data(words: Iterable[str] | None, data: str | None) -> list[str]:
+    # In quotes, since a path may look like a number or hold characters that YAML reserves.
+    quoted = [] if data is None else [f"""data.train='{data.replace("'", "''")}'"""]
+    return [*(words or []), *quoted]
+
+
+def _folder_of(reference: str) -> Path | None:
+    """A run that is resumed without `--out` goes on in the folder of its recipe."""
+    path = Path(reference)
+    if path.is_dir():
+        return path
+    return path.parent if path.is_file() else None
+
+
+def _voice(quiet: bool, json: bool) -> Callable[[str], None]:
+    """Where a verb's progress goes: nowhere, or to standard error so that standard output stays clean."""
+    return (lambda line: None) if quiet or json else (lambda line: typer.echo(line, err=True))
+
+
+def _show(result: Any, quiet: bool, json: bool) -> None:
+    """Print a verb's result: as one JSON object, or line by line."""
+    if json:
+        from pydantic_core import to_json
+
+        typer.echo(to_json(result, fallback=str).decode())
+    elif not quiet and result is not None:
+        for line in result if isinstance(result, list) else result.lines():
+            typer.echo(line)

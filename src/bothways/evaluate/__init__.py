@@ -1,0 +1,40 @@
+"""Numbers that mean the same for every model: held-out nats, and blanks filled by a trained model."""
+
+from bothways.evaluate.asking import Layout, Question, Subject, answers
+from bothways.evaluate.estimate import Estimate, estimate
+from bothways.evaluate.fill import Filled, fill
+from bothways.evaluate.heldout import (
+    EvaluationSettings,
+    Measurement,
+    Sample,
+    draw_sample,
+    make_evaluator,
+    measure,
+)
+from bothways.evaluate.score import Score, held_out_table, score_documents, score_texts
+from bothways.evaluate.unigram import unigram_nats
+from bothways.evaluate.windows import Documents, HeldOutText
+
+__all__ = [
+    "Documents",
+    "Estimate",
+    "EvaluationSettings",
+    "Filled",
+    "HeldOutText",
+    "Layout",
+    "Measurement",
+    "Question",
+    "Sample",
+    "Score",
+    "Subject",
+    "answers",
+    "draw_sample",
+    "estimate",
+    "fill",
+    "held_out_table",
+    "make_evaluator",
+    "measure",
+    "score_documents",
+    "score_texts",
+    "unigram_nats",
+]

@@ -1,0 +1,130 @@
+"""What `bothways score RUN text` computes and prints."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+from tokenizers import Tokenizer
+
+from bothways.evaluate.asking import Subject
+from bothways.evaluate.estimate import Estimate
+from bothways.evaluate.heldout import EvaluationSettings, Measurement, Sample, draw_sample, measure
+from bothways.evaluate.windows import Documents, HeldOutText
+from bothways.evaluate.words import nats_per_character, select_words
+
+NONE = "–"
+"""What a table shows where a measure is not defined."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Held-out numbers of one model on one text, with what they were measured on."""
+
+    measurements: list[Measurement]
+    windows: int
+    tokens: int
+    """In all windows; the measures draw from them."""
+    window: int
+    """Longest row, special tokens included."""
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values: for each measure its mean, margin (95%), count and windows, or null."""
+        measures = {
+            item.key: {"model": _plain(item.model), "unigram": _plain(item.unigram)} for item in self.measurements
+        }
+        about = {"windows": self.windows, "tokens": self.tokens, "window": self.window, "seed": self.seed}
+        return {"text": about, "measures": measures}
+
+    def note(self) -> str:
+        """Return one line for below the table."""
+        return (
+            f"{self.tokens:,} tokens in {self.windows:,} windows of at most {self.window} tokens, seed {self.seed}; "
+            "± is half of a 95% interval over windows"
+        )
+
+
+def score_documents(
+    subject: Subject,
+    text: HeldOutText,
+    settings: EvaluationSettings,
+    unigram: np.ndarray | None = None,
+) -> Score:
+    """Score a model on held-out token shards; `unigram` is what `unigram_nats` gives for the training text."""
+    limit = subject.limit(settings.window)
+    sample = draw_sample(text, subject.vocabulary, limit, settings)
+    return _score(sample, measure(subject, sample, settings, unigram), limit, settings)
+
+
+def score_texts(
+    subject: Subject,
+    tokenizer: Tokenizer,
+    texts: Iterable[str],
+    settings: EvaluationSettings,
+    unigram: np.ndarray | None = None,
+) -> Score:
+    """Score a model on documents of text, with nats per character of whole words besides.
+
+    Reads as many documents as fill `settings.pool_tokens` and no more.
+    """
+    kept, documents = _encode(tokenizer, texts, settings.pool_tokens)
+    score = score_documents(subject, Documents(documents), settings, unigram)
+    if not settings.words:
+        return score
+    estimate = None
+    if "joint spans" in subject.objective.answers:
+        words = select_words(kept, settings.words, settings.seed)
+        limit = subject.limit(settings.window)
+        estimate = nats_per_character(
+            subject, tokenizer, words, limit=limit, seed=settings.seed, rows=settings.rows
+        )
+    per_character = Measurement("word_nats_per_character", "whole words, nats per character", estimate, None)
+    return replace(score, measurements=[*score.measurements, per_character])
+
+
+def held_out_table(models: Mapping[str, Sequence[Measurement]], title: str = "held-out text") -> Table:
+    """Return one table of several models: a row a measure, the unigram first, then a column a model.
+
+    The models must share a tokenizer and a sample, else the unigram of the first would not be that of the others.
+    Measures that no model defines are left out.
+    """
+    table = Table(title=title, title_justify="left")
+    for heading in ("measure", "unigram", *models):
+        table.add_column(heading, justify="left" if heading == "measure" else "right", no_wrap=heading != "measure")
+    for rows in zip(*models.values(), strict=True):
+        if any(item.model is not None for item in rows):
+            cells = [_cell(rows[0].unigram or _first_unigram(rows)), *(_cell(item.model) for item in rows)]
+            table.add_row(rows[0].title, *cells)
+    return table
+
+
+def _score(sample: Sample, measurements: list[Measurement], limit: int, settings: EvaluationSettings) -> Score:
+    tokens = sum(map(len, sample.windows))
+    return Score(measurements, len(sample.windows), tokens, limit + 2, settings.seed)
+
+
+def _encode(tokenizer: Tokenizer, texts: Iterable[str], pool_tokens: int) -> tuple[list[str], list[np.ndarray]]:
+    kept: list[str] = []
+    documents: list[np.ndarray] = []
+    left = pool_tokens
+    for text in texts:
+        if left <= 0:
+            break
+        kept.append(text)
+        documents.append(np.array(tokenizer.encode(text, add_special_tokens=False).ids, dtype=np.int32))
+        left -= len(documents[-1])
+    return kept, documents
+
+
+def _first_unigram(rows: Sequence[Measurement]) -> Estimate | None:
+    return next((item.unigram for item in rows if item.unigram is not None), None)
+
+
+def _cell(estimate: Estimate | None) -> str:
+    return NONE if estimate is None else str(estimate)
+
+
+def _plain(estimate: Estimate | None) -> dict[str, float | int | None] | None:
+    return None if estimate is None else estimate.to_json()

@@ -1,0 +1,1 @@
+"""The Transformer encoders: visibility, attention, positions, blocks, backbones, heads."""

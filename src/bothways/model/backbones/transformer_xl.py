@@ -1,0 +1,123 @@
+"""Transformer-XL's encoder as XLNet uses it: relative positions and segments, memory, post-norm.
+
+Dai et al. 2019, section 3 (recurrence, relative encodings); Yang et al. 2019, sections 2.4 and 2.5. Where XLNet's
+paper and code differ we follow the code: biases per layer, segment terms per layer, no absolute positions at all.
+"""
+
+import dataclasses
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from bothways.batch import Batch, Memory
+from bothways.model.attention import RelativeAttention, Sight
+from bothways.model.blocks import Block, FeedForward
+from bothways.model.encoder import Encoder
+from bothways.model.heads import VocabularyHead
+from bothways.model.names import Names
+from bothways.model.positions import positions_of
+from bothways.model.settings import Activation, EncoderSettings
+from bothways.model.visibility import visible
+from bothways.vocabulary import Vocabulary
+
+TRANSFORMER_XL_OFFERS = frozenset({"probes", "segments", "memory", "signed positions"})
+
+
+class TransformerXLSettings(EncoderSettings):
+    """Transformer-XL's encoder."""
+
+    kind: Literal["transformer_xl"] = "transformer_xl"
+    activation: Activation = "gelu_new"
+    """XLNet's released code computes the tanh approximation of gelu."""
+    memory: int = 0
+    """How many hidden states of the text before are kept a layer (XLNet's `mem_len`), in tokens."""
+
+
+class TransformerXLEmbeddings(nn.Module):
+    """Token embeddings and dropout; every probe starts from one learned vector (`w` in Yang et al. 2019)."""
+
+    def __init__(self, settings: TransformerXLSettings, vocabulary: Vocabulary) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(vocabulary.size, settings.width)
+        self.probe = nn.Parameter(torch.empty(settings.width))
+        self.dropout = nn.Dropout(settings.dropout)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return [rows, slots + probes, width]."""
+        hidden = self.tokens(batch.tokens)
+        if batch.probes is not None:
+            hidden = torch.cat([hidden, self.probe.expand(*batch.probes.shape, -1)], dim=1)
+        dropped: Tensor = self.dropout(hidden)
+        return dropped
+
+
+class TransformerXLSight(nn.Module):
+    """Who sees whom and from how far, once a batch; the encodings of distances are dropped out like embeddings."""
+
+    def __init__(self, settings: TransformerXLSettings) -> None:
+        super().__init__()
+        self.width = settings.width
+        self.dropout = nn.Dropout(settings.dropout)
+
+    def forward(self, batch: Batch, memory: Memory | None, dtype: torch.dtype) -> Sight:
+        length = 0 if memory is None else memory.length
+        relative = positions_of(batch, length, self.width, RelativeAttention.num_segments)
+        dropped = dataclasses.replace(relative, encodings=self.dropout(relative.encodings))
+        return Sight.of(batch.num_slots, visible(batch, memory), dtype, dropped)
+
+
+def build_transformer_xl(settings: TransformerXLSettings, vocabulary: Vocabulary) -> Encoder:
+    """Build Transformer-XL's encoder."""
+    def block() -> Block:
+        return Block(
+            RelativeAttention(settings.width, settings.heads, settings.attention_dropout),
+            FeedForward(settings.width, settings.feed_forward, settings.activation, settings.dropout),
+            settings.width,
+            dropout=settings.dropout,
+            norm_epsilon=settings.norm_epsilon,
+        )
+
+    return Encoder(
+        settings,
+        TransformerXLEmbeddings(settings, vocabulary),
+        [block() for _ in range(settings.layers)],
+        TransformerXLSight(settings),
+        head=lambda: VocabularyHead(vocabulary.size),
+        offers=TRANSFORMER_XL_OFFERS,
+        memory_length=settings.memory,
+        final=nn.Dropout(settings.dropout),
+    )
+
+
+TRANSFORMER_XL_NAMES = Names(
+    (
+        ("encoder.embeddings.tokens.weight", "transformer.word_embedding.weight", "same"),
+        ("encoder.embeddings.probe", "transformer.mask_emb", "vector"),
+        *(
+            (f"encoder.blocks.{{i}}.attention.{ours}", f"transformer.layer.{{i}}.rel_attn.{theirs}", layout)
+            for ours, theirs, layout in (
+                ("query.weight", "q", "heads_out"),
+                ("key.weight", "k", "heads_out"),
+                ("value.weight", "v", "heads_out"),
+                ("distance.weight", "r", "heads_out"),
+                ("output.weight", "o", "heads_in"),
+                ("content_bias", "r_w_bias", "same"),
+                ("position_bias", "r_r_bias", "same"),
+                ("segment_bias", "r_s_bias", "same"),
+                ("segments", "seg_embed", "same"),
+            )
+        ),
+        *(
+            (f"encoder.blocks.{{i}}.{ours}.{part}", f"transformer.layer.{{i}}.{theirs}.{part}", "same")
+            for ours, theirs in (
+                ("attention_norm", "rel_attn.layer_norm"),
+                ("feed_forward.inner", "ff.layer_1"),
+                ("feed_forward.outer", "ff.layer_2"),
+                ("feed_forward_norm", "ff.layer_norm"),
+            )
+            for part in ("weight", "bias")
+        ),
+        ("objective.head.bias", "lm_loss.bias", "same"),
+    )
+)

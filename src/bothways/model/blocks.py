@@ -1,0 +1,54 @@
+"""One Transformer block: attention, then feed-forward, each with its residual and normalisation."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bothways.model.attention import Sight
+
+
+def _gelu_new(hidden: Tensor) -> Tensor:
+    return F.gelu(hidden, approximate="tanh")
+
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"gelu": F.gelu, "gelu_new": _gelu_new, "relu": F.relu}
+
+
+class FeedForward(nn.Module):
+    """Two linear maps with an activation between (Vaswani et al. 2017, section 3.3).
+
+    `inner_dropout` is XLNet's second dropout, after the activation.
+    """
+
+    def __init__(self, width: int, inner: int, activation: str, inner_dropout: float = 0.0) -> None:
+        super().__init__()
+        self.inner = nn.Linear(width, inner)
+        self.outer = nn.Linear(inner, width)
+        self.activation = ACTIVATIONS[activation]
+        self.inner_dropout = nn.Dropout(inner_dropout)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return self.outer(self.inner_dropout(self.activation(self.inner(hidden))))
+
+
+class Block(nn.Module):
+    """LayerNorm(x + Sublayer(x)) for attention and for the feed-forward network (post-norm, as published)."""
+
+    def __init__(
+        self, attention: nn.Module, feed_forward: nn.Module, width: int, *, dropout: float, norm_epsilon: float
+    ) -> None:
+        super().__init__()
+        self.attention = attention
+        self.attention_norm = nn.LayerNorm(width, norm_epsilon)
+        self.feed_forward = feed_forward
+        self.feed_forward_norm = nn.LayerNorm(width, norm_epsilon)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, hidden: Tensor, past: Tensor | None, sight: Sight) -> Tensor:
+        """Map `hidden` [rows, slots + probes, width]; `past` [rows, memory, width] is seen, never changed."""
+        slots = hidden[:, : sight.slots]
+        source = slots if past is None else torch.cat([past.to(slots.dtype), slots], dim=1)
+        hidden = self.attention_norm(hidden + self.dropout(self.attention(hidden, source, sight)))
+        return self.feed_forward_norm(hidden + self.dropout(self.feed_forward(hidden)))

@@ -1,0 +1,97 @@
+"""The encoder: embeddings, a stack of blocks, memory in and memory out.
+
+    hidden = embed(batch)                      [rows, slots + probes, width]
+    hidden = block(hidden, memory, sight)      once a layer
+    memory' = the inputs of every layer at the row's first `carry` slots
+
+A backbone (`backbones/`) is a choice of embeddings, of the attention in each block and of the final step; this file
+is the same for all of them. Probes travel as further rows of the same tensors, so the two streams of XLNet share
+every weight and every matrix product (Yang et al. 2019, section 2.3).
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from bothways.batch import Batch, Memory
+from bothways.model.heads import VocabularyHead
+from bothways.model.settings import EncoderSettings
+
+
+class Encoder(nn.Module):
+    """A stack of Transformer blocks that any objective can train.
+
+    `offers` names what objectives and formats may ask for: `probes`, `segments`, `memory`, `signed positions`.
+    """
+
+    def __init__(
+        self,
+        settings: EncoderSettings,
+        embeddings: nn.Module,
+        blocks: list[nn.Module],
+        look: nn.Module,
+        *,
+        head: Callable[[], VocabularyHead],
+        offers: frozenset[str],
+        memory_length: int = 0,
+        final: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.embeddings = embeddings
+        self.blocks = nn.ModuleList(blocks)
+        self.final = final or nn.Identity()
+        self.look = look
+        self.vocabulary_head = head
+        self.offers = offers
+        self.memory_length = memory_length
+        self.recompute_activations = False
+        """Trade time for memory: keep only the blocks' inputs and compute the rest again in the backward pass."""
+
+    @property
+    def token_embedding(self) -> Tensor:
+        """float [vocabulary, width], shared with the vocabulary head."""
+        weight: Tensor = self.embeddings.tokens.weight  # type: ignore[union-attr,assignment]
+        return weight
+
+    def forward(self, batch: Batch, memory: Memory | None = None) -> tuple[Tensor, Memory | None]:
+        """Encode a batch.
+
+        Returns the hidden states [rows, slots + probes, width] and the memory for the next row of each column,
+        which is None when the backbone keeps none or the batch carries none.
+        """
+        hidden = self.embeddings(batch)
+        sight = self.look(batch, memory, _compute_dtype(hidden))
+        inputs = []
+        for layer, block in enumerate(self.blocks):
+            inputs.append(hidden)
+            past = None if memory is None else memory.states[layer]
+            if self.recompute_activations and torch.is_grad_enabled():
+                hidden = checkpoint(block, hidden, past, sight, use_reentrant=False)
+            else:
+                hidden = block(hidden, past, sight)
+        return self.final(hidden), self._remember(batch, inputs, memory)
+
+    def _remember(self, batch: Batch, inputs: list[Tensor], memory: Memory | None) -> Memory | None:
+        """Keep each layer's input at the first `carry` slots, after what was remembered before; no gradient."""
+        if not (self.memory_length and batch.carry):
+            return None
+        states = [layer[:, : batch.carry].detach() for layer in inputs]
+        documents = None if batch.documents is None else batch.documents[:, : batch.carry]
+        if memory is not None:
+            states = [torch.cat(pair, dim=1) for pair in zip(memory.states, states, strict=True)]
+            if documents is not None and memory.documents is not None:
+                documents = torch.cat([memory.documents, documents], dim=1)
+        kept = slice(-self.memory_length, None)
+        return Memory(
+            tuple(state[:, kept].contiguous() for state in states),
+            None if documents is None else documents[:, kept].contiguous(),
+        )
+
+
+def _compute_dtype(hidden: Tensor) -> torch.dtype:
+    """Return the dtype that matrix products of `hidden` will have: autocast's, where it is on."""
+    kind = hidden.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype

@@ -1,0 +1,45 @@
+"""What turns hidden states into predictions: the vocabulary head and the pair head."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+
+class Transform(nn.Module):
+    """BERT's extra layer before the vocabulary: dense, activation, normalisation (released code, section 3.1)."""
+
+    def __init__(self, width: int, activation: Callable[[Tensor], Tensor], norm_epsilon: float) -> None:
+        super().__init__()
+        self.dense = nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width, norm_epsilon)
+        self.activation = activation
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return self.norm(self.activation(self.dense(hidden)))
+
+
+class VocabularyHead(nn.Module):
+    """Scores over the vocabulary by the shared token embeddings plus a bias; applied to scored rows only."""
+
+    def __init__(self, vocabulary: int, transform: Transform | None = None) -> None:
+        super().__init__()
+        self.transform = transform or nn.Identity()
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+
+    def forward(self, hidden: Tensor, embedding: Tensor) -> Tensor:
+        """Map [scored, width] to logits [scored, vocabulary]; `embedding` is float [vocabulary, width]."""
+        return nn.functional.linear(self.transform(hidden), embedding, self.bias)
+
+
+class PairHead(nn.Module):
+    """Classifies a pair from its CLS state: dense, tanh, linear (Devlin et al. 2019, section 3.1)."""
+
+    def __init__(self, width: int, classes: int = 2) -> None:
+        super().__init__()
+        self.pooler = nn.Linear(width, width)
+        self.classifier = nn.Linear(width, classes)
+
+    def forward(self, cls: Tensor) -> Tensor:
+        """Map [rows, width] to logits [rows, classes]."""
+        return self.classifier(torch.tanh(self.pooler(cls)))

@@ -1,0 +1,61 @@
+"""The sizes of published encoders, and the settings that every backbone shares."""
+
+from typing import Any, Literal
+
+from pydantic import model_validator
+
+from bothways.config import Settings
+
+Size = Literal["tiny", "mini", "small", "medium", "base", "large"]
+Activation = Literal["gelu", "gelu_new", "relu"]
+
+SIZES: dict[str, dict[str, int]] = {
+    "tiny": {"layers": 2, "width": 128, "heads": 2, "feed_forward": 512},
+    "mini": {"layers": 4, "width": 256, "heads": 4, "feed_forward": 1024},
+    "small": {"layers": 4, "width": 512, "heads": 8, "feed_forward": 2048},
+    "medium": {"layers": 8, "width": 512, "heads": 8, "feed_forward": 2048},
+    "base": {"layers": 12, "width": 768, "heads": 12, "feed_forward": 3072},
+    "large": {"layers": 24, "width": 1024, "heads": 16, "feed_forward": 4096},
+}
+"""Turc et al. 2019, table 1 (tiny to medium), Devlin et al. 2019, section 3 (base, large): heads of 64."""
+
+
+class EncoderSettings(Settings):
+    """The shape of a Transformer encoder; `size` fills in whatever of it is not given."""
+
+    size: Size | None = None
+    """A row of the table of published sizes."""
+    layers: int
+    """Number of Transformer blocks."""
+    width: int
+    """Size of the hidden states."""
+    heads: int
+    """Attention heads a layer; must divide the width."""
+    feed_forward: int
+    """Inner size of the feed-forward network."""
+    activation: Activation = "gelu"
+    """`gelu` is exact, `gelu_new` the tanh approximation of the released BERT and XLNet."""
+    dropout: float = 0.1
+    """Share of hidden values dropped in training."""
+    attention_dropout: float = 0.1
+    """Share of attention weights dropped in training."""
+    norm_epsilon: float = 1e-12
+    """Added to the variance in layer normalisation."""
+    initial_deviation: float = 0.02
+    """Standard deviation of the initial weights."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_the_size(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("size") not in SIZES:
+            return values
+        return {**SIZES[values["size"]], **values}
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> "EncoderSettings":
+        if self.width % self.heads or (self.width // self.heads) % 2:
+            raise ValueError(
+                f"width {self.width} does not split into {self.heads} heads of an even size; "
+                "choose heads so that width / heads is even (published models: 64)"
+            )
+        return self

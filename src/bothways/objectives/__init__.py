@@ -1,0 +1,37 @@
+"""Every objective and every auxiliary loss, by the name that recipes give it."""
+
+from bothways.config import Settings
+from bothways.model.encoder import Encoder
+from bothways.objectives.base import Objective
+from bothways.objectives.masked import Masked, MaskedSettings
+from bothways.objectives.permutation import Permutation, PermutationSettings
+from bothways.objectives.sentence_pair import SentencePair, SentencePairSettings
+from bothways.vocabulary import Vocabulary
+
+OBJECTIVES: dict[str, tuple[type[Settings], type[Objective]]] = {
+    "masked": (MaskedSettings, Masked),
+    "permutation": (PermutationSettings, Permutation),
+}
+
+AUXILIARIES: dict[str, tuple[type[Settings], type[SentencePair]]] = {
+    "sentence_pair": (SentencePairSettings, SentencePair),
+}
+
+
+def build_objective(
+    settings: Settings, extras: list[Settings], vocabulary: Vocabulary, encoder: Encoder
+) -> Objective:
+    """Build the objective that `settings` describe, with its heads and auxiliary losses.
+
+    `settings` is a member of `OBJECTIVES`, `extras` are members of `AUXILIARIES`; fresh weights.
+    """
+    auxiliaries = {
+        name: build(extra, vocabulary, encoder)
+        for extra in extras
+        for name, (kind, build) in AUXILIARIES.items()
+        if isinstance(extra, kind)
+    }
+    for kind, build in OBJECTIVES.values():
+        if isinstance(settings, kind):
+            return build(settings, vocabulary, encoder, auxiliaries)
+    raise TypeError(f"{type(settings).__name__} belongs to no objective")

@@ -1,0 +1,73 @@
+"""What every objective is: a way to corrupt rows, a loss on what was hidden, and a way to ask a trained model.
+
+An objective says what a position may see and which positions are scored, in the integer vectors of a `Batch`; it
+owns its heads and knows neither backbone nor format. To add one, write `corrupt`, `cloze` and `losses` in a file of
+its own and enter it in the table of `objectives/__init__.py`.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bothways.batch import IGNORED, Batch, Examples, Loss, Losses, Memory
+from bothways.model.encoder import Encoder
+from bothways.objectives.sentence_pair import SentencePair
+from bothways.vocabulary import Vocabulary
+
+
+class Objective(nn.Module):
+    """Base of all objectives.
+
+    `needs` names what the format and the backbone must offer; `answers` which measures are defined for it:
+    `leave one out`, `joint spans`, `orders` (any order of a span), `left to right`.
+    """
+
+    needs: frozenset[str] = frozenset()
+    answers: frozenset[str] = frozenset()
+    name: str
+
+    def __init__(self, vocabulary: Vocabulary, encoder: Encoder, extras: dict[str, SentencePair]) -> None:
+        super().__init__()
+        self.vocabulary = vocabulary
+        self.head = encoder.vocabulary_head()
+        self.extras = nn.ModuleDict(extras)
+
+    def corrupt(self, examples: Examples, rng: np.random.Generator) -> Batch:
+        """Hide part of the rows and say what is scored. Pure: all chance comes from `rng`."""
+        raise NotImplementedError
+
+    def cloze(self, examples: Examples, hidden: np.ndarray, asked: np.ndarray) -> Batch:
+        """Ask for every slot of `asked` given all slots that are not `hidden` (bool [rows, slots] each).
+
+        `asked` must lie within `hidden`; the scored positions are the asked slots in row-major order.
+        """
+        raise NotImplementedError
+
+    def counts(self, batch: Batch) -> dict[str, int]:
+        """Return how many items each part of the loss runs over; known before the forward pass."""
+        own = {self.name: int((batch.targets != IGNORED).sum())}
+        return own | {name: extra.count(batch) for name, extra in self._extras()}
+
+    def forward(
+        self, encoder: Encoder, batch: Batch, memory: Memory | None = None
+    ) -> tuple[Losses, Memory | None]:
+        """Return the parts of the loss as sums, and the memory for the next rows."""
+        hidden, memory = encoder(batch, memory)
+        return self.losses(hidden, encoder.token_embedding, batch), memory
+
+    def losses(self, hidden: Tensor, embedding: Tensor, batch: Batch) -> Losses:
+        """Score `hidden` [rows, slots + probes, width] against the targets; only scored rows meet the head."""
+        logits = self.head(hidden.flatten(0, 1)[batch.scored], embedding)
+        nats = F.cross_entropy(logits.float(), batch.targets, ignore_index=IGNORED, reduction="sum")
+        own = {self.name: Loss(nats, int((batch.targets != IGNORED).sum()))}
+        return own | {name: extra.loss(hidden, batch) for name, extra in self._extras()}
+
+    def predict(self, encoder: Encoder, batch: Batch, memory: Memory | None = None) -> Tensor:
+        """Return log-probabilities float32 [scored, vocabulary] for a batch of `cloze` or `left_to_right`."""
+        hidden, _ = encoder(batch, memory)
+        logits = self.head(hidden.flatten(0, 1)[batch.scored], encoder.token_embedding)
+        return torch.log_softmax(logits.float(), dim=-1)
+
+    def _extras(self) -> list[tuple[str, SentencePair]]:
+        return list(self.extras.items())  # type: ignore[arg-type]

@@ -1,0 +1,84 @@
+"""Masked language modelling (Devlin et al. 2019, section 3.1, task 1).
+
+    hide 15% of the tokens: 80% become [MASK], 10% a random token, 10% stay as they are
+    loss = - sum over hidden positions of log p(token | the corrupted row)
+
+Which positions: single tokens, whole words, or n-grams of words. The count is exact in every row, special tokens are
+never hidden nor drawn as random replacements, and the draw is new every time a text is seen (RoBERTa's dynamic
+masking, Liu et al. 2019, section 4.1).
+"""
+
+from typing import Literal
+
+import numpy as np
+
+from bothways.batch import Batch, Examples
+from bothways.config import Settings
+from bothways.model.encoder import Encoder
+from bothways.objectives.base import Objective
+from bothways.objectives.layout import lay_out
+from bothways.objectives.masking import choose_tokens, choose_words, goals, word_numbers
+from bothways.objectives.sentence_pair import SentencePair
+from bothways.vocabulary import Vocabulary
+
+
+class MaskedSettings(Settings):
+    """What is hidden and what stands in its place."""
+
+    kind: Literal["masked"] = "masked"
+    rate: float = 0.15
+    """Share of a row's tokens that is hidden."""
+    select: Literal["token", "word", "ngram"] = "token"
+    """Hide single tokens, whole words, or runs of 1 to `longest` words with P(n) proportional to 1/n."""
+    longest: int = 3
+    """Longest run of words that `ngram` hides."""
+    mask_share: float = 0.8
+    """Share of the hidden tokens that become [MASK]."""
+    random_share: float = 0.1
+    """Share that becomes a random token; the rest stays as it is."""
+
+
+class Masked(Objective):
+    """Predict hidden tokens from both sides, each on its own."""
+
+    name = "masked"
+    answers = frozenset({"leave one out", "joint spans"})
+
+    def __init__(
+        self,
+        settings: MaskedSettings,
+        vocabulary: Vocabulary,
+        encoder: Encoder,
+        extras: dict[str, SentencePair],
+    ) -> None:
+        super().__init__(vocabulary, encoder, extras)
+        self.settings = settings
+
+    def corrupt(self, examples: Examples, rng: np.random.Generator) -> Batch:
+        """Hide an exact share of every row."""
+        hidden = self._choose(examples, rng)
+        return lay_out(examples, self._replace(examples.tokens, hidden, rng), hidden, self.vocabulary)
+
+    def cloze(self, examples: Examples, hidden: np.ndarray, asked: np.ndarray) -> Batch:
+        """Show [MASK] at every hidden slot."""
+        shown = np.where(hidden, self.vocabulary.mask, examples.tokens)
+        return lay_out(examples, shown, asked, self.vocabulary)
+
+    def _choose(self, examples: Examples, rng: np.random.Generator) -> np.ndarray:
+        """Return the hidden slots, bool [rows, slots]."""
+        settings, vocabulary = self.settings, self.vocabulary
+        goal = goals(examples.tokens, vocabulary, settings.rate)
+        if settings.select == "token":
+            return choose_tokens(~vocabulary.is_special[examples.tokens], goal, rng)
+        longest = settings.longest if settings.select == "ngram" else 1
+        return choose_words(word_numbers(examples, vocabulary), goal, longest, rng)
+
+    def _replace(self, tokens: np.ndarray, hidden: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return the tokens with 80% of the hidden ones masked and 10% random."""
+        chance = rng.random(tokens.shape)
+        masked = hidden & (chance < self.settings.mask_share)
+        swapped = hidden & ~masked & (chance < self.settings.mask_share + self.settings.random_share)
+        drawn = rng.choice(self.vocabulary.ordinary(), size=int(swapped.sum()))
+        corrupted = np.where(masked, self.vocabulary.mask, tokens)
+        corrupted[swapped] = drawn
+        return corrupted

@@ -1,0 +1,134 @@
+"""Permutation language modelling (Yang et al. 2019, sections 2.2 and 2.3).
+
+    draw an order of the row's tokens; predict the last 1/K of it, each token from all that come before it
+    loss = - sum over the predicted tokens of log p(token | its place, the tokens earlier in the order)
+
+The order exists only as ranks: known text has rank 0, predicted tokens 1, 2, 3... Their true tokens stay in the
+content slots (a slot of rank r sees ranks up to r, itself included), and a probe at the same place looks at rank
+r - 1: it knows where it is, but not what stands there. Content slots and probes are XLNet's two streams.
+
+Special tokens, `context`: ordinary unmasked context (the authors' own setting for their comparison with BERT).
+`original`: each has its own place in the order and unmasked text never sees it (the code of 2019).
+"""
+
+from typing import Literal
+
+import numpy as np
+
+from bothways.batch import Batch, Examples
+from bothways.config import Settings
+from bothways.model.encoder import Encoder
+from bothways.objectives.base import Objective
+from bothways.objectives.layout import Ranks, lay_out
+from bothways.objectives.masking import (
+    choose_spans,
+    choose_spans_as_released,
+    choose_tokens,
+    goals,
+    word_numbers,
+)
+from bothways.objectives.sentence_pair import SentencePair
+from bothways.vocabulary import Vocabulary
+
+
+class PermutationSettings(Settings):
+    """What is predicted and in which orders."""
+
+    kind: Literal["permutation"] = "permutation"
+    one_in: int = 6
+    """K: one token in K is predicted, the last ones of each order."""
+    select: Literal["span", "released", "token"] = "span"
+    """Predict spans of words within contexts, spans of subwords as the code of 2019 does, or single tokens."""
+    longest: int = 5
+    """Longest span, in words (`span`) or tokens (`released`)."""
+    specials: Literal["context", "original"] = "context"
+    """Whether CLS and SEP are ordinary context or have their own place in the order."""
+
+
+class Permutation(Objective):
+    """Predict tokens in random order, so that over many rows each is predicted from every context."""
+
+    name = "permutation"
+    needs = frozenset({"probes"})
+    answers = frozenset({"leave one out", "joint spans", "orders", "left to right"})
+
+    def __init__(
+        self,
+        settings: PermutationSettings,
+        vocabulary: Vocabulary,
+        encoder: Encoder,
+        extras: dict[str, SentencePair],
+    ) -> None:
+        super().__init__(vocabulary, encoder, extras)
+        self.settings = settings
+
+    def corrupt(self, examples: Examples, rng: np.random.Generator) -> Batch:
+        """Draw targets and their order; nothing in the row itself changes."""
+        tokens = examples.tokens
+        is_special = self.vocabulary.is_special[tokens]
+        targets = self._choose(examples, rng)
+        permuted = targets
+        if self.settings.specials == "original":
+            permuted = targets | (is_special & (tokens != self.vocabulary.pad))
+        ranks = np.concatenate([_draw_ranks(permuted[:, block], rng) for block in _blocks(examples)], axis=1)
+        # The code of 2019 may draw a special token as a target and then drops it from the loss.
+        scored = targets & ~is_special
+        return lay_out(examples, tokens, scored, self.vocabulary, ranks=Ranks(ranks, ranks), probing=True)
+
+    def cloze(self, examples: Examples, hidden: np.ndarray, asked: np.ndarray) -> Batch:
+        """Give every hidden slot rank 1; a probe at each asked slot looks at rank 0."""
+        ranks = hidden.astype(np.int64)
+        return lay_out(
+            examples, examples.tokens, asked, self.vocabulary, ranks=Ranks(ranks, ranks), probing=True
+        )
+
+    def left_to_right(self, examples: Examples) -> Batch:
+        """Rank every ordinary token by its place in the row; special tokens are known from the start."""
+        ordinary = ~self.vocabulary.is_special[examples.tokens]
+        ranks = np.where(ordinary, np.cumsum(ordinary, axis=1), 0)
+        return lay_out(
+            examples, examples.tokens, ordinary, self.vocabulary, ranks=Ranks(ranks, ranks), probing=True
+        )
+
+    def _choose(self, examples: Examples, rng: np.random.Generator) -> np.ndarray:
+        """Return the targets, bool [rows, slots]: an exact share of the row, split evenly over its blocks."""
+        words = word_numbers(examples, self.vocabulary)
+        ordinary = words >= 0
+        goal = goals(examples.tokens, self.vocabulary, 1 / self.settings.one_in)
+        chosen = []
+        for block in _blocks(examples):
+            share = (block.stop - block.start) / examples.tokens.shape[1]
+            # Round the first block up and the second down: 43 + 42 of 512 slots at K = 6, as published.
+            part = np.ceil(goal * share) if block.start == 0 else np.floor(goal * share)
+            most = np.minimum(part.astype(np.int64), ordinary[:, block].sum(axis=1))
+            chosen.append(self._choose_in(examples.tokens[:, block], words[:, block], most, rng))
+        return np.concatenate(chosen, axis=1)
+
+    def _choose_in(
+        self, tokens: np.ndarray, words: np.ndarray, goal: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        settings = self.settings
+        if settings.select == "token":
+            return choose_tokens(words >= 0, goal, rng)
+        if settings.select == "released":
+            starts = self.vocabulary.starts_word[tokens] & (tokens != self.vocabulary.pad)
+            rows = zip(starts, goal.tolist(), strict=True)
+            drawn = [choose_spans_as_released(*row, settings.longest, settings.one_in, rng) for row in rows]
+            return np.stack(drawn)
+        return choose_spans(words, goal, settings.longest, settings.one_in, rng)
+
+
+def _blocks(examples: Examples) -> list[slice]:
+    """Return the parts of a row that are permuted on their own: the two halves of a stream row, or all of it."""
+    slots = examples.tokens.shape[1]
+    if examples.second_block is None:
+        return [slice(0, slots)]
+    return [slice(0, examples.second_block), slice(examples.second_block, slots)]
+
+
+def _draw_ranks(permuted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a random order 1, 2, 3... of each row's permuted slots, int64 [rows, slots]; 0 for the others."""
+    order = np.argsort(np.where(permuted, rng.random(permuted.shape), 2.0), axis=1)
+    ranks = np.empty(permuted.shape, dtype=np.int64)
+    np.put_along_axis(ranks, order, np.arange(1, permuted.shape[1] + 1)[None], axis=1)
+    return np.where(permuted, ranks, 0)

@@ -1,0 +1,51 @@
+"""Does B continue A? An auxiliary loss on the CLS state, added to any objective that reads pairs.
+
+Next sentence prediction (Devlin et al. 2019, section 3.1): B is the true continuation or comes from another
+document. Sentence order (Lan et al. 2020, section 3.1): A and B are consecutive, perhaps swapped. Which of the two
+is decided by the format that lays out the pairs; the loss is the same.
+"""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bothways.batch import Batch, Loss
+from bothways.config import Settings
+from bothways.model.encoder import Encoder
+from bothways.model.heads import PairHead
+from bothways.vocabulary import Vocabulary
+
+
+class SentencePairSettings(Settings):
+    """The pair loss."""
+
+    kind: Literal["sentence_pair"] = "sentence_pair"
+    weight: float = 1.0
+    """What the mean pair loss is multiplied by before it is added."""
+
+
+class SentencePair(nn.Module):
+    """Cross entropy of the pair label, from the hidden state at CLS."""
+
+    needs = frozenset({"pair labels"})
+
+    def __init__(self, settings: SentencePairSettings, vocabulary: Vocabulary, encoder: Encoder) -> None:
+        super().__init__()
+        self.weight = settings.weight
+        self.cls = vocabulary.cls
+        self.head = PairHead(encoder.settings.width)
+
+    def count(self, batch: Batch) -> int:
+        """Return the number of labelled pairs."""
+        return 0 if batch.labels is None else len(batch.labels)
+
+    def loss(self, hidden: Tensor, batch: Batch) -> Loss:
+        """Score `hidden` [rows, slots + probes, width] at each row's CLS."""
+        if batch.labels is None:
+            raise ValueError("sentence_pair needs a format that labels pairs")
+        at_cls = (batch.tokens == self.cls).int().argmax(dim=1)
+        logits = self.head(hidden[torch.arange(len(hidden), device=hidden.device), at_cls])
+        nats = F.cross_entropy(logits.float(), batch.labels, reduction="sum")
+        return Loss(nats, len(batch.labels), self.weight)

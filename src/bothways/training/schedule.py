@@ -1,0 +1,127 @@
+"""How long to train, and the learning rate on the way, as pure functions of how far the run has come.
+
+Progress runs from 0 to 1 and is measured in steps, in tokens or in minutes, whichever the budget is given in.
+The learning rate depends on nothing else, so resuming in steps or tokens is exact.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from bothways.config import Settings
+from bothways.errors import UsageError
+
+SHAPES: dict[str, Callable[[float, float], float]] = {
+    # kind       (progress since the warm-up, start of the decay) -> share of the peak, 1 down to 0
+    "constant": lambda progress, start: 1.0,
+    "linear": lambda progress, start: 1.0 - progress,
+    "cosine": lambda progress, start: (1.0 + math.cos(math.pi * progress)) / 2,
+    "wsd": lambda progress, start: 1.0 - math.sqrt(max(0.0, progress - start) / (1.0 - start)),
+}
+
+
+class ScheduleSettings(Settings):
+    """How the learning rate rises and falls over the budget."""
+
+    kind: Literal["linear", "cosine", "wsd", "constant"] = "linear"
+    """The fall after the warm-up: a line (BERT, XLNet), half a cosine, none and then 1 - sqrt (warm-up, stable,
+    decay; Hägele et al. 2024, section 3), or none."""
+    warmup: int | float = Field(default=0.01, ge=0)
+    """The linear rise from zero: a whole number is steps, a number below 1.0 is a share of the budget."""
+    decay: float = Field(default=0.2, gt=0, le=1)
+    """For `wsd`: the last share of the budget, in which the rate falls."""
+    minimum: float = Field(default=0.0, ge=0, le=1)
+    """Where the fall ends, as a share of the peak."""
+
+    @field_validator("warmup")
+    @classmethod
+    def _is_steps_or_share(cls, warmup: int | float) -> int | float:
+        if isinstance(warmup, float) and warmup >= 1:
+            raise ValueError("as a share it must be below 1.0; steps are written without a point")
+        return warmup
+
+    @model_validator(mode="after")
+    def _warmup_ends_before_decay(self) -> "ScheduleSettings":
+        if self.kind == "wsd" and isinstance(self.warmup, float) and self.warmup + self.decay > 1:
+            raise ValueError(f"warmup {self.warmup} and decay {self.decay} together exceed the budget")
+        return self
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to train: exactly one of the three is given, else `UsageError`."""
+
+    steps: int | None = None
+    """Optimizer steps."""
+    tokens: int | None = None
+    """Tokens read, over all ranks."""
+    minutes: float | None = None
+    """Minutes of wall clock, interruptions not counted. Not exactly resumable."""
+
+    def __post_init__(self) -> None:
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        if len(given) != 1:
+            said = " and ".join(f"{name}={value}" for name, value in given.items()) or "not given"
+            raise UsageError(f"the training budget is {said}; give exactly one of steps, tokens, minutes")
+        ((name, value),) = given.items()
+        if not (math.isfinite(value) and value > 0):
+            raise UsageError(f"the training budget is {name}={value}; give a number above 0")
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether a resumed run repeats the uninterrupted one bit for bit."""
+        return self.minutes is None
+
+    def progress(self, step: int, tokens: int, seconds: float) -> float:
+        """Return how much of the budget is used after `step` steps, `tokens` tokens and `seconds`, in 0..1."""
+        if self.steps is not None:
+            used = step / self.steps
+        elif self.tokens is not None:
+            used = tokens / self.tokens
+        else:
+            assert self.minutes is not None
+            used = seconds / (60 * self.minutes)
+        return min(1.0, max(0.0, used))
+
+    def is_finished(self, step: int, tokens: int, seconds: float) -> bool:
+        """Say whether the budget is used up."""
+        return self.progress(step, tokens, seconds) >= 1.0
+
+
+def warmup_share(settings: ScheduleSettings, budget: Budget) -> float:
+    """Return the warm-up as a share of the budget; raise `UsageError` where its steps do not fit in it."""
+    if isinstance(settings.warmup, float):
+        return settings.warmup
+    if settings.warmup == 0:
+        return 0.0
+    if budget.steps is None:
+        raise UsageError(
+            f"the warm-up is {settings.warmup} steps but the budget is not in steps, so its share is unknown; "
+            "give the warm-up as a share of the budget, such as 0.01"
+        )
+    room = 1.0 - settings.decay if settings.kind == "wsd" else 1.0
+    if settings.warmup > room * budget.steps:
+        raise UsageError(
+            f"the warm-up of {settings.warmup} steps does not fit in a budget of {budget.steps} steps; "
+            "give fewer steps, or a share such as 0.01"
+        )
+    return settings.warmup / budget.steps
+
+
+def share(settings: ScheduleSettings, progress: float, warmup: float) -> float:
+    """Return the learning rate at `progress` (0..1) as a share of its peak.
+
+    `warmup` comes from `warmup_share`. The fall starts at the peak where the warm-up ends, as in XLNet's code;
+    BERT's measures the line from step 0 and so drops from the peak after the warm-up.
+    """
+    if progress < warmup:
+        return progress / warmup
+    stable = 1.0 - warmup
+    # Progress is at least the warm-up here, so a run that is all warm-up has arrived at its end.
+    since = (progress - warmup) / stable if stable > 0 else 1.0
+    start = (1.0 - settings.decay - warmup) / stable if stable > 0 else 0.0
+    fall = SHAPES[settings.kind](min(1.0, since), max(0.0, start))
+    return settings.minimum + (1.0 - settings.minimum) * fall
