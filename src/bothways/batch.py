@@ -88,6 +88,11 @@ class Batch:
     def num_probes(self) -> int:
         return 0 if self.probes is None else self.probes.shape[1]
 
+    @property
+    def num_tokens(self) -> int:
+        """Slots that hold text, padding left out; on a batch that is still on the host this waits for nothing."""
+        return self.tokens.numel() if self.enters is None else int((self.enters < NEVER).sum())
+
     def at_queries(self, vector: Tensor) -> Tensor:
         """Extend a vector over slots [rows, slots] to slots and probes [rows, slots + probes]."""
         return vector if self.probes is None else torch.cat([vector, vector.gather(1, self.probes)], dim=1)

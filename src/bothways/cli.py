@@ -20,10 +20,15 @@ Reference = Annotated[
 ]
 Words = Annotated[
     list[str] | None,
-    typer.Argument(metavar="SECTION.KEY=VALUE", help="Settings of the recipe to change.", show_default=False),
+    typer.Argument(
+        metavar="SECTION.KEY=VALUE", help="Settings to change; see bothways recipes NAME.", show_default=False
+    ),
 ]
 Run = Annotated[
-    Path, typer.Argument(metavar="RUN", help="A run folder (its best checkpoint), a checkpoint, or a model folder.")
+    Path,
+    typer.Argument(
+        metavar="RUN", help="A run folder (its best checkpoint), a checkpoint, or a model folder."
+    ),
 ]
 Data = Annotated[
     str | None, typer.Option(metavar="PATH", help="The text: a file or a folder; short for data.train=PATH.")
@@ -54,13 +59,23 @@ def pretrain(
     bothways pretrain xlnet-small --data corpus/ training.steps=20000 --out runs/mine
     bothways pretrain runs/mine/recipe.yaml --resume
     """
+    from bothways.pretrain import as_json
     from bothways.pretrain import pretrain as run
     from bothways.recipe import resolve
 
     resolved = resolve(recipe, _with_data(words, data))
+    if dry_run:
+        from bothways.dry_run import dry_run as estimate
+
+        foreseen = estimate(resolved)
+        _show(foreseen, foreseen.lines(), quiet=quiet, json=json)
+        return
     if resume and out is None:
         out = _folder_of(recipe)
-    _show(run(resolved, out, resume, start_from, dry_run, quiet, json), quiet, json)
+    result = run(resolved, out, resume=resume, start_from=start_from, quiet=quiet or json)
+    # Under torchrun every process comes here, and one of them speaks.
+    if os.environ.get("RANK", "0") == "0":
+        _show(as_json(result), result.lines(), quiet=quiet, json=json)
 
 
 def prepare(
@@ -86,7 +101,8 @@ def prepare(
     from bothways.text.prepare import prepare as run
 
     resolved = resolve(recipe, _with_data(words, path))
-    _show(run(resolved.data, resolved.tokenizer, out, _voice(quiet, json)), quiet, json)
+    result = run(resolved.data, resolved.tokenizer, out, _voice(quiet, json))
+    _show(result.report, result.report.lines(), quiet=quiet, json=json)
 
 
 def fill(
@@ -103,14 +119,21 @@ def fill(
     \b
     bothways fill runs/bert-tiny-1 "The [?] [?] is written in Python ."
     """
-    from bothways.evaluate.fill import fill as ask
+    from bothways.trained import fill as ask
 
-    _show(ask(run, sentence), False, json)
+    filled = ask(run, sentence)
+    _show(filled, filled.lines(), json=json)
 
 
 def score(
     run: Run,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Held-out text: a file or a folder.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Held-out text: a file or a folder.")],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY=VALUE", help="How much to score, such as tokens=500.", show_default=False
+        ),
+    ] = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -120,10 +143,12 @@ def score(
 
     \b
     bothways score runs/bert-tiny-1 text.txt
+    bothways score runs/bert-tiny-1 text.txt tokens=500 spans=100
     """
-    from bothways.evaluate.score import score as measure
+    from bothways.trained import score as measure
 
-    _show(measure(run, file), quiet, json)
+    result = measure(run, file, words or [])
+    _show(result, result.lines(), quiet=quiet, json=json)
 
 
 def recipes(
@@ -145,12 +170,12 @@ def recipes(
     if name is None:
         known = {each: summary(each) for each in names()}
         width = max(map(len, known))
-        _show(known if json else [f"{each:<{width}}  {known[each]}" for each in known], False, json)
+        _show(known, [f"{each:<{width}}  {meaning}" for each, meaning in known.items()], json=json)
         return
     from bothways.recipe import annotated, resolve
 
     recipe = resolve(name)
-    _show(recipe if json else annotated(recipe), False, json)
+    _show(recipe, annotated(recipe), json=json)
 
 
 def doctor(json: Json = False) -> None:
@@ -161,19 +186,20 @@ def doctor(json: Json = False) -> None:
     from bothways.doctor import examine, report
 
     findings = examine(Path())
-    _show(findings if json else report(findings), False, json)
+    _show({finding.name: finding for finding in findings}, report(findings), json=json)
     if amiss := [finding.name for finding in findings if finding.advice]:
         raise UsageError(f"this machine is not quite ready: see {', '.join(amiss)}")
 
 
-def demo(out: Out = None, quiet: Quiet = False, json: Json = False) -> None:
+def demo(words: Words = None, out: Out = None, quiet: Quiet = False, json: Json = False) -> None:
     """Train and compare a small BERT and XLNet.
 
     They learn from English that every machine already has: the documentation of Python and its packages.
     """
     from bothways.demo import demo as run
 
-    _show(run(out, quiet, json), quiet, json)
+    result = run(out, words or [], quiet=quiet or json)
+    _show(result, result.lines(), quiet=quiet, json=json)
 
 
 VERBS: dict[str, Callable[..., None]] = {
@@ -264,12 +290,12 @@ def _voice(quiet: bool, json: bool) -> Callable[[str], None]:
     return (lambda line: None) if quiet or json else (lambda line: typer.echo(line, err=True))
 
 
-def _show(result: Any, quiet: bool, json: bool) -> None:
-    """Print a verb's result: as one JSON object, or line by line."""
+def _show(result: Any, lines: Iterable[str], *, quiet: bool = False, json: bool = False) -> None:
+    """Print what a verb returned: as one JSON object, or as lines."""
     if json:
         from pydantic_core import to_json
 
         typer.echo(to_json(result, fallback=str).decode())
-    elif not quiet and result is not None:
-        for line in result if isinstance(result, list) else result.lines():
-            typer.echo(line)
+        return
+    for line in () if quiet else lines:
+        typer.echo(line)

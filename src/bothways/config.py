@@ -57,7 +57,9 @@ def _explain(cls: type[BaseModel], error: ValidationError) -> str:
     return "; ".join(start + " or ".join(dict.fromkeys(ends)) for start, ends in wanted.items())
 
 
-def _sentence(item: Mapping[str, Any], groups: Sequence[type[BaseModel]], names: list[str]) -> tuple[str, str]:
+def _sentence(
+    item: Mapping[str, Any], groups: Sequence[type[BaseModel]], names: list[str]
+) -> tuple[str, str]:
     key = ".".join(names)
     context = item.get("ctx", {})
     match item["type"]:

@@ -94,13 +94,17 @@ def _writing(folder: Path) -> Finding:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        return Finding("writing", f"refused: {error.strerror}", "change folder, or send runs elsewhere with --out")
+        return Finding(
+            "writing", f"refused: {error.strerror}", "change folder, or send runs elsewhere with --out"
+        )
     return Finding("writing", "works here")
 
 
 def _compiler() -> Finding:
     name = next((name for name in ("c++", "g++", "clang++") if shutil.which(name)), None)
-    return Finding("compiler", f"{name} (torch.compile can be used)" if name else "none (torch.compile stays off)")
+    return Finding(
+        "compiler", f"{name} (torch.compile can be used)" if name else "none (torch.compile stays off)"
+    )
 
 
 def _gibibytes(size: int) -> str:

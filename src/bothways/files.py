@@ -22,6 +22,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def digest(text: str) -> str:
+    """Return the SHA-256 of a text, in hexadecimal."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path` atomically and durably; raise `UsageError` where the disk refuses."""
     with explained(path):

@@ -12,20 +12,22 @@ The objective, the backbone and the format know nothing of each other; `check` i
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union
 
 from pydantic import Field
 
 from bothways import files
 from bothways.config import Settings, build
 from bothways.errors import UsageError
+from bothways.evaluate.heldout import EvaluationSettings
 from bothways.formats import FORMATS
-from bothways.model.backbones import BACKBONES
+from bothways.model.backbones import BACKBONES, OFFERS
 from bothways.objectives import AUXILIARIES, OBJECTIVES
 from bothways.recipe_files import dump, inline, merge_layers, parse_words, read_chain
 from bothways.text.corpus import DataSettings
 from bothways.text.tokenizer import TokenizerSettings
 from bothways.training.loop import TrainingSettings
+from bothways.training.schedule import Budget, warmup_share
 
 Registry = Mapping[str, tuple[type[Settings], Any]]
 """Kind -> (its settings, what is built from them)."""
@@ -35,11 +37,16 @@ def one_of(registry: Registry) -> Any:
     """Return the type of settings that a registry admits, chosen by their `kind`."""
     members = tuple(settings for settings, _ in registry.values())
     # A union of one is that one, and pydantic refuses to discriminate it.
-    return Annotated[Union[members], Field(discriminator="kind")] if len(members) > 1 else members[0]
+    if len(members) == 1:
+        return members[0]
+    return Annotated[Union[members], Field(discriminator="kind")]  # noqa: UP007 -- of a tuple
 
 
 if TYPE_CHECKING:  # a type checker cannot read unions out of dictionaries
-    FormatSettings = ObjectiveSettings = AuxiliarySettings = BackboneSettings = Any
+    FormatSettings: TypeAlias = Any
+    ObjectiveSettings: TypeAlias = Any
+    AuxiliarySettings: TypeAlias = Any
+    BackboneSettings: TypeAlias = Any
 else:
     FormatSettings = one_of(FORMATS)
     ObjectiveSettings = one_of(OBJECTIVES)
@@ -62,12 +69,14 @@ class Recipe(Settings):
     """How tokens become rows."""
     objective: ObjectiveSettings
     """What is hidden from the model, and predicted."""
-    extras: tuple[AuxiliarySettings, ...] = ()
+    extras: list[AuxiliarySettings] = []
     """Further losses, added to the objective's with their weights."""
     backbone: BackboneSettings
     """The encoder that reads the rows."""
     training: TrainingSettings = TrainingSettings()
     """How the weights are learned, how often they are evaluated and saved, and when to stop."""
+    evaluation: EvaluationSettings = EvaluationSettings()
+    """How much held-out text is scored."""
 
 
 def resolve(reference: str, words: Sequence[str] = ()) -> Recipe:
@@ -80,26 +89,110 @@ def resolve(reference: str, words: Sequence[str] = ()) -> Recipe:
     return build(Recipe, values, f"recipe {name}")
 
 
+def check(recipe: Recipe) -> None:
+    """Refuse parts that do not go together, before any work; raise `UsageError` that names the fix.
+
+    Each objective, format and auxiliary loss says what it `needs`, each format and backbone what it `offers`.
+    """
+    _check_backbone(recipe)
+    _check_extras(recipe)
+    _check_length(recipe)
+    training = recipe.training
+    warmup_share(training.schedule, Budget(training.steps, training.tokens, training.minutes))
+
+
+def _check_backbone(recipe: Recipe) -> None:
+    backbone, form, objective = recipe.backbone.kind, recipe.format.kind, recipe.objective.kind
+    demands = {
+        f"format {form}": needs_of_format(recipe.format),
+        f"objective {objective}": OBJECTIVES[objective][1].needs,
+    }
+    for who, needs in demands.items():
+        if missing := sorted(needs - OFFERS[backbone]):
+            able = " or ".join(kind for kind, offers in OFFERS.items() if needs <= offers)
+            others = " or ".join(kind for kind in FORMATS if who == f"format {form}" and kind != form)
+            raise UsageError(
+                f"{who} needs {_and(missing)}, which backbone {backbone} does not offer; "
+                f"set backbone.kind={able}" + (f", or format.kind={others}" if others else "")
+            )
+    memory = getattr(recipe.backbone, "memory", 0)
+    if memory and "memory" not in demands[f"format {form}"]:
+        raise UsageError(
+            f"backbone.memory={memory} keeps a memory that format {form} never carries; "
+            "set backbone.memory=0 or format.kind=stream"
+        )
+
+
+def _check_extras(recipe: Recipe) -> None:
+    form = recipe.format.kind
+    kinds = [extra.kind for extra in recipe.extras]
+    for kind in kinds:
+        needs = AUXILIARIES[kind][1].needs
+        if missing := sorted(needs - offers_of_format(form)):
+            able = " or ".join(each for each in FORMATS if needs <= offers_of_format(each))
+            raise UsageError(
+                f"the extra loss {kind} needs {_and(missing)}, which format {form} does not offer; "
+                f"set format.kind={able}, or leave it out with extras=[]"
+            )
+        if kinds.count(kind) > 1:
+            raise UsageError(f"the extra loss {kind} stands there twice; keep one and set its weight")
+
+
+def _check_length(recipe: Recipe) -> None:
+    length, positions = recipe.format.length, getattr(recipe.backbone, "max_positions", None)
+    if positions is not None and length > positions:
+        raise UsageError(
+            f"format.length={length} is longer than the {positions} positions that backbone "
+            f"{recipe.backbone.kind} learns; set format.length={positions} or backbone.max_positions={length}"
+        )
+
+
+def needs_of_format(settings: Any) -> frozenset[str]:
+    """Return what a format needs of the backbone: where its settings decide it, they say so."""
+    build: Any = FORMATS[settings.kind][1]
+    needs: frozenset[str] = settings.needs if hasattr(settings, "needs") else build.needs
+    return needs
+
+
+def offers_of_format(kind: str) -> frozenset[str]:
+    """Return what a format offers to auxiliary losses."""
+    build: Any = FORMATS[kind][1]
+    offers: frozenset[str] = build.offers
+    return offers
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join(words)
+
+
 def write_resolved(recipe: Recipe, path: Path) -> None:
     """Write every setting of `recipe` to `path` as YAML; `resolve` reads the identical recipe back."""
-    heading = "# The recipe of this run with every setting filled in; `bothways pretrain` accepts this file.\n"
+    heading = (
+        "# The recipe of this run with every setting filled in; `bothways pretrain` accepts this file.\n"
+    )
     files.write_text(path, heading + dump(recipe.model_dump(mode="json")))
 
 
 def annotated(settings: Settings, indent: str = "") -> list[str]:
     """Return the lines of a YAML that says behind every setting what it means."""
     lines = []
-    for name, field in type(settings).model_fields.items():
-        value = getattr(settings, name)
-        meaning = f"  # {' '.join(field.description.split())}" if field.description else ""
+    for name in sorted(type(settings).model_fields, key=lambda name: name != "kind"):
+        value, note = getattr(settings, name), _note(settings, name)
         if isinstance(value, Settings):
-            lines += [f"{indent}{name}:{meaning}", *annotated(value, indent + "  ")]
-        elif value and isinstance(value, tuple | list) and isinstance(value[0], Settings):
-            lines.append(f"{indent}{name}:{meaning}")
+            lines += [f"{indent}{name}:{note}", *annotated(value, indent + "  ")]
+        elif value and isinstance(value, list) and isinstance(value[0], Settings):
+            lines.append(f"{indent}{name}:{note}")
             for item in value:
                 first, *rest = annotated(item, indent + "    ")
                 lines += [f"{indent}  - {first.lstrip()}", *rest]
         else:
             plain = settings.model_dump(mode="json", include={name})[name]
-            lines.append(f"{indent}{name}: {inline(plain)}{meaning}")
+            lines.append(f"{indent}{name}: {inline(plain)}{note}")
     return lines
+
+
+def _note(settings: Settings, name: str) -> str:
+    """Return the comment behind a setting; a `kind` without words of its own is what its group says it is."""
+    group = type(settings)
+    words = group.model_fields[name].description or (group.__doc__ if name == "kind" else None)
+    return f"  # {' '.join(words.split())}" if words else ""

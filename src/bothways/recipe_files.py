@@ -19,8 +19,16 @@ from bothways.model.settings import SIZES
 
 Values = dict[str, Any]
 
-_SHAPE = ("layers", "width", "heads", "feed_forward")
-"""What a backbone's `size` stands for; a new size makes it forget those of the recipes below."""
+FORGETS = {
+    "backbone": {"size": ("layers", "width", "heads", "feed_forward")},
+    "training": {
+        "steps": ("tokens", "minutes"),
+        "tokens": ("steps", "minutes"),
+        "minutes": ("steps", "tokens"),
+    },
+}
+"""Section -> setting -> what a new value of it makes a recipe forget of the recipes below: a size stands for a
+whole shape, and a run has one budget."""
 
 _NUMBER = re.compile(r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$")
 _FOLDER = resources.files("bothways") / "recipes"
@@ -80,7 +88,9 @@ def _find(reference: str, here: Path) -> Traversable | Path:
     if path.is_file():
         return path
     if path.suffix in {".yaml", ".yml"} or "/" in reference:
-        raise UsageError(f"there is no recipe {path}: no such file; `bothways recipes` lists the built-in ones")
+        raise UsageError(
+            f"there is no recipe {path}: no such file; `bothways recipes` lists the built-in ones"
+        )
     raise UsageError(f"there is no recipe {reference!r}; {nearest(reference, names())}")
 
 
@@ -111,7 +121,10 @@ def merge(below: Any, above: Any) -> Any:
     that `extras.0.weight=0.5` can be said on the command line.
     """
     if isinstance(below, list) and isinstance(above, dict) and above and _are_indices(above, len(below)):
-        return [merge(item, above[str(index)]) if str(index) in above else item for index, item in enumerate(below)]
+        return [
+            merge(item, above[str(index)]) if str(index) in above else item
+            for index, item in enumerate(below)
+        ]
     if not isinstance(below, dict) or not isinstance(above, dict):
         return above
     if "kind" in above and above["kind"] != below.get("kind"):
@@ -124,14 +137,21 @@ def _are_indices(keys: Mapping[str, Any], length: int) -> bool:
 
 
 def merge_layers(layers: Sequence[Values]) -> Values:
-    """Merge recipes, the base first; a backbone's new size drops the shape that came with the old one."""
+    """Merge recipes, the base first; a new size or budget takes the place of the old one (see `FORGETS`)."""
     values: Values = {}
     for layer in layers:
-        backbone, change = values.get("backbone"), layer.get("backbone")
-        if isinstance(backbone, dict) and isinstance(change, dict) and "size" in change:
-            values = {**values, "backbone": {k: v for k, v in backbone.items() if k not in _SHAPE}}
-        values = merge(values, layer)
+        values = merge(_forget(values, layer), layer)
     return values
+
+
+def _forget(values: Values, layer: Values) -> Values:
+    kept = dict(values)
+    for section, rules in FORGETS.items():
+        old, new = values.get(section), layer.get(section)
+        if isinstance(old, dict) and isinstance(new, dict):
+            forgotten = {name for key, names in rules.items() if new.get(key) is not None for name in names}
+            kept[section] = {key: value for key, value in old.items() if key not in forgotten}
+    return kept
 
 
 def parse_words(words: Sequence[str]) -> Values:

@@ -106,7 +106,7 @@ def set_threads(wanted: int | None = None) -> int:
 
 
 def _processor_quota(limits: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """Return the whole processors that control group version 2 grants, or all of them where it sets no limit."""
+    """Return the whole processors that control group version 2 grants, or all where it sets no limit."""
     everything = os.cpu_count() or 1
     try:
         quota, period = limits.read_text().split()
@@ -127,13 +127,14 @@ def seed_everything(seed: int, rank: int = 0) -> None:
 
 
 def random_states() -> dict[str, Tensor]:
-    """Return the state of PyTorch's generators as uint8 tensors: one for the host, one for the GPU in use.
+    """Return the states of PyTorch's generators, of the host and of the GPU in use, as uint8 tensors.
 
     Only PyTorch draws during training: data and corruption come from generators that the seed and the step
     define, so they have no state to save.
     """
     states = {"random.cpu": torch.get_rng_state()}
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    # A run on the processor must not wake a GPU that happens to be there: that takes memory on it.
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         states["random.cuda"] = torch.cuda.get_rng_state()
     return states
 

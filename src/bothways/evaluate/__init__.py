@@ -1,8 +1,8 @@
 """Numbers that mean the same for every model: held-out nats, and blanks filled by a trained model."""
 
-from bothways.evaluate.asking import Layout, Question, Subject, answers
+from bothways.evaluate.asking import Question, Subject, answers
 from bothways.evaluate.estimate import Estimate, estimate
-from bothways.evaluate.fill import Filled, fill
+from bothways.evaluate.fill import Filled, fill_blanks
 from bothways.evaluate.heldout import (
     EvaluationSettings,
     Measurement,
@@ -11,6 +11,7 @@ from bothways.evaluate.heldout import (
     make_evaluator,
     measure,
 )
+from bothways.evaluate.printing import lines_of
 from bothways.evaluate.score import Score, held_out_table, score_documents, score_texts
 from bothways.evaluate.unigram import unigram_nats
 from bothways.evaluate.windows import Documents, HeldOutText
@@ -21,7 +22,6 @@ __all__ = [
     "EvaluationSettings",
     "Filled",
     "HeldOutText",
-    "Layout",
     "Measurement",
     "Question",
     "Sample",
@@ -30,8 +30,9 @@ __all__ = [
     "answers",
     "draw_sample",
     "estimate",
-    "fill",
+    "fill_blanks",
     "held_out_table",
+    "lines_of",
     "make_evaluator",
     "measure",
     "score_documents",

@@ -1,14 +1,14 @@
 """Questions to a trained model: "given everything but these tokens, what stands here?".
 
-One question is one row. Rows are sorted by length and answered in batches. Everything runs in float32, without
-dropout, without gradients and without touching the global random state, so that asking during training changes
-nothing.
+One question is one row. Rows are sorted by length and answered in batches. Everything runs in float32,
+without dropout, without gradients and without touching the global random state, so that asking during
+training changes nothing.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,9 +18,9 @@ from bothways.batch import IGNORED, Batch, Examples
 from bothways.evaluate.windows import SPECIALS
 from bothways.model.encoder import Encoder
 from bothways.objectives.base import Objective
+from bothways.text.tokenizer import Layout
 from bothways.vocabulary import Vocabulary
 
-Layout = Literal["cls_first", "cls_last"]
 
 class ReadsLeftToRight(Protocol):
     """What an objective with "left to right" among its answers can do besides."""
@@ -72,7 +72,7 @@ class Question:
 def answers(
     subject: Subject, questions: Sequence[Question], rows: int
 ) -> Iterator[tuple[int, Tensor, np.ndarray]]:
-    """Yield each question's number with float32 [asked, vocabulary] log-probabilities and int64 [asked] true tokens.
+    """Yield each question's number, float32 [asked, vocabulary] log-probabilities, int64 [asked] true tokens.
 
     Questions are answered `rows` at a time, longest first, so a full batch shows whether the memory suffices.
     """
@@ -83,7 +83,7 @@ def answers(
             log_probabilities, targets = _ask(subject, [questions[index] for index in chosen])
             sizes = [len(questions[index].asked) for index in chosen]
             pieces = np.split(targets, np.cumsum(sizes)[:-1])
-            yield from zip(chosen, log_probabilities.split(sizes), pieces, strict=True)
+            yield from zip(chosen, torch.split(log_probabilities, sizes), pieces, strict=True)
 
 
 def _ask(subject: Subject, questions: Sequence[Question]) -> tuple[Tensor, np.ndarray]:

@@ -1,12 +1,13 @@
 """A mean with an honest interval.
 
 Tokens of one window share their context, so their nats are dependent; windows are (nearly) independent. The
-mean is a ratio of two sums over windows, and its standard error is that of the ratio estimator (Cochran 1977,
-*Sampling Techniques*, section 6.4). The price: the interval is wider than one that believes in independent tokens.
+mean is a ratio of two sums over windows, and its standard error is that of the ratio estimator (Cochran
+1977, *Sampling Techniques*, section 6.4). The price: the interval is wider than one that believes in
+independent tokens.
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,9 +25,6 @@ class Estimate:
     """How many items (tokens, spans, characters) the mean divides by."""
     windows: int
     """How many windows they lie in."""
-
-    def to_json(self) -> dict[str, float | int | None]:
-        return asdict(self)
 
     def __str__(self) -> str:
         return f"{self.mean:.3f}" if self.margin is None else f"{self.mean:.3f} ± {self.margin:.3f}"
@@ -53,8 +51,8 @@ def estimate(values: np.ndarray, weights: np.ndarray, windows: np.ndarray) -> Es
 def student_975(freedom: int) -> float:
     """Return the 97.5% quantile of Student's t, by Fisher's expansion around the normal quantile.
 
-    Abramowitz and Stegun, 26.7.5. Within 0.3% from 4 degrees of freedom upwards; exact values for 1 and 2, where
-    the expansion is poor.
+    Abramowitz and Stegun, 26.7.5. Within 0.3% from 4 degrees of freedom upwards; below, where the expansion
+    is poor, the values of the table.
     """
     exact = {1: 12.706204736, 2: 4.302652730, 3: 3.182446305}
     if freedom in exact:

@@ -1,16 +1,16 @@
 """Filling blanks in a sentence: each on its own, and all together.
 
-"The [?] [?] is written in Python ." has two blanks of one token each. Independently, every blank gets its most
-probable tokens in one pass with all blanks hidden. Jointly, a beam search fills them from left to right, each given
-the ones already filled while the later ones stay hidden, and the fillings are ranked by their joint probability.
-Probabilities are the model's own; special tokens are never proposed, and their share is not handed to the others.
+"The [?] [?] is written in Python ." has two blanks of one token each. Independently, every blank gets its
+most probable tokens in one pass with all blanks hidden. Jointly, a beam search fills them from left to
+right, each given the ones already filled while the later ones stay hidden, and the fillings are ranked by
+their joint probability. Probabilities are the model's own; special tokens are never proposed, and their
+share is not handed to the others.
 """
 
 import math
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from bothways.errors import UsageError
 from bothways.evaluate.asking import Question, Subject, answers
+from bothways.evaluate.printing import lines_of
 from bothways.evaluate.windows import SPECIALS
 
 BLANK = "[?]"
@@ -66,11 +67,12 @@ class Filled:
     joint: list[Filling]
     """Best first."""
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+    def lines(self) -> list[str]:
+        """Return what a terminal shows."""
+        return lines_of(*self.tables())
 
     def tables(self) -> list[Table]:
-        """Return the independent and the joint table, for rich to print."""
+        """Return the independent and the joint table."""
         alone = Table(title="each blank on its own", title_justify="left")
         for number in range(len(self.independent)):
             alone.add_column(f"blank {number + 1}")
@@ -84,7 +86,7 @@ class Filled:
         return [alone, together]
 
 
-def fill(subject: Subject, tokenizer: Tokenizer, text: str, *, beam: int = 8, top: int = 5) -> Filled:
+def fill_blanks(subject: Subject, tokenizer: Tokenizer, text: str, *, beam: int = 8, top: int = 5) -> Filled:
     """Fill every `[?]` of `text`.
 
     Raises `UsageError` where there is no blank, no room for the text, or nothing to choose from.
@@ -125,8 +127,8 @@ def read_prompt(subject: Subject, tokenizer: Tokenizer, text: str) -> Prompt:
             tokens += tokenizer.encode(known, add_special_tokens=False).ids
     if subject.longest is not None and len(tokens) + SPECIALS > subject.longest:
         raise UsageError(
-            f"fill: the text has {len(tokens)} tokens, but this model reads {subject.longest - SPECIALS} at most; "
-            "shorten the text"
+            f"fill: the text has {len(tokens)} tokens, but this model reads "
+            f"{subject.longest - SPECIALS} at most; shorten the text"
         )
     return Prompt(np.array(tokens, dtype=np.int32), tuple(blanks))
 

@@ -4,8 +4,8 @@
 - joint spans: two to four whole words given the rest, independently and jointly (`joint.py`);
 - left to right: a token given those before it, with and without memory (`sequential.py`).
 
-Each stands beside the add-one unigram on the same tokens, with a 95% interval. A measure that an objective does not
-define has no number.
+Each stands beside the add-one unigram on the same tokens, with a 95% interval. A measure that an objective
+does not define has no number.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bothways.config import Settings
-from bothways.evaluate.asking import Layout, Question, Subject, answers
+from bothways.evaluate.asking import Question, Subject, answers
 from bothways.evaluate.estimate import Estimate, estimate
 from bothways.evaluate.joint import JointNats, joint_nats
 from bothways.evaluate.sequential import Scored, left_to_right_nats
@@ -28,6 +28,7 @@ from bothways.evaluate.windows import (
 )
 from bothways.model.encoder import Encoder
 from bothways.objectives.base import Objective
+from bothways.text.tokenizer import Layout
 from bothways.vocabulary import Vocabulary
 
 
@@ -51,7 +52,7 @@ class EvaluationSettings(Settings):
     rows: int = 64
     """Rows answered at a time; fewer need less memory."""
     seed: int = 0
-    """Which windows, tokens, spans and orders are drawn. Numbers with different seeds differ within the interval."""
+    """Which windows, tokens, spans and orders are drawn."""
     while_training_tokens: int = 400
     """Tokens scored at each evaluation during training."""
 
@@ -84,7 +85,9 @@ class Sample:
         return self.windows[span.window][list(span.positions)]
 
 
-def draw_sample(text: HeldOutText, vocabulary: Vocabulary, limit: int, settings: EvaluationSettings) -> Sample:
+def draw_sample(
+    text: HeldOutText, vocabulary: Vocabulary, limit: int, settings: EvaluationSettings
+) -> Sample:
     """Choose what is scored; `limit` is the longest window in text tokens (see `Subject.limit`)."""
     seed, pool = settings.seed, settings.pool_tokens
     windows = select_windows(text, vocabulary, limit=limit, pool_tokens=pool, seed=seed)
@@ -153,7 +156,7 @@ def _leave_one_out(
     if "leave one out" in subject.objective.answers:
         scored = leave_one_out_nats(subject, sample, settings.rows)
         return _measurement(key, title, scored, unigram)
-    windows, positions = sample.tokens.T
+    windows = sample.tokens[:, 0]
     tokens = np.array([sample.windows[window][position] for window, position in sample.tokens])
     without = _measurement(key, title, Scored(np.zeros(len(tokens)), tokens, windows), unigram)
     return replace(without, model=None)
@@ -172,7 +175,12 @@ def _joint_spans(
     joint = None
     if "joint spans" in subject.objective.answers:
         joint = joint_nats(
-            subject, sample.windows, sample.spans, orders=settings.orders, seed=settings.seed, rows=settings.rows
+            subject,
+            sample.windows,
+            sample.spans,
+            orders=settings.orders,
+            seed=settings.seed,
+            rows=settings.rows,
         )
     baseline = None
     if unigram is not None:

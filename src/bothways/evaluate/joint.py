@@ -1,12 +1,14 @@
 """What hiding several words together costs: the joint nats of a span, given the rest of its window.
 
-Independent: one pass that hides and asks the whole span, the sum of its marginals. That is what a masked model can
-say at once (Yang et al. 2019, section 2.1, the independence assumption). Chain: left to right, each token asked
-while the ones after it stay hidden and the ones before it are revealed. A model with one joint distribution pays the
-same in every order, so objectives that learn orders are also averaged over random ones.
+Independent: one pass that hides and asks the whole span, the sum of its marginals. That is what a masked
+model can say at once (Yang et al. 2019, section 2.1, the independence assumption). Chain: left to right,
+each token asked while the ones after it stay hidden and the ones before it are revealed. A model with one
+joint distribution pays the same in every order, so objectives that learn orders are also averaged over
+random ones.
 
-Every order reads marginals of the same few questions (which tokens of the span are hidden, which one is asked), so
-each hidden subset is asked once: a span of two tokens costs 3 rows, however many orders there are.
+Every order reads marginals of the same few questions (which tokens of the span are hidden, which one is
+asked), so each hidden subset is asked once: a span of two tokens costs 3 rows, however many orders there
+are.
 """
 
 from collections.abc import Sequence
@@ -31,11 +33,19 @@ class JointNats:
 
 
 def joint_nats(
-    subject: Subject, windows: Sequence[np.ndarray], spans: Sequence[Span], *, orders: int, seed: int, rows: int
+    subject: Subject,
+    windows: Sequence[np.ndarray],
+    spans: Sequence[Span],
+    *,
+    orders: int,
+    seed: int,
+    rows: int,
 ) -> JointNats:
-    """Ask for every span of `windows`, jointly; `orders` random orders where the objective answers "orders"."""
+    """Ask for every span of `windows`, in `orders` random orders too where the objective answers "orders"."""
     drawn = orders if "orders" in subject.objective.answers else 0
-    ways = [_ways(span, drawn, np.random.default_rng([seed, _ORDERS, index])) for index, span in enumerate(spans)]
+    ways = [
+        _ways(span, drawn, np.random.default_rng([seed, _ORDERS, index])) for index, span in enumerate(spans)
+    ]
     marginals = _marginals(subject, windows, spans, ways, rows)
     totals = [
         [sum(table[step] for step in way) for way in span_ways]

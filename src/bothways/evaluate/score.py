@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from rich.table import Table
@@ -11,7 +10,8 @@ from tokenizers import Tokenizer
 from bothways.evaluate.asking import Subject
 from bothways.evaluate.estimate import Estimate
 from bothways.evaluate.heldout import EvaluationSettings, Measurement, Sample, draw_sample, measure
-from bothways.evaluate.windows import Documents, HeldOutText
+from bothways.evaluate.printing import lines_of
+from bothways.evaluate.windows import SPECIALS, Documents, HeldOutText
 from bothways.evaluate.words import nats_per_character, select_words
 
 NONE = "–"
@@ -30,19 +30,15 @@ class Score:
     """Longest row, special tokens included."""
     seed: int
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values: for each measure its mean, margin (95%), count and windows, or null."""
-        measures = {
-            item.key: {"model": _plain(item.model), "unigram": _plain(item.unigram)} for item in self.measurements
-        }
-        about = {"windows": self.windows, "tokens": self.tokens, "window": self.window, "seed": self.seed}
-        return {"text": about, "measures": measures}
+    def lines(self) -> list[str]:
+        """Return the table and what it was measured on."""
+        return [*lines_of(held_out_table({"model": self.measurements})), self.note()]
 
     def note(self) -> str:
         """Return one line for below the table."""
         return (
-            f"{self.tokens:,} tokens in {self.windows:,} windows of at most {self.window} tokens, seed {self.seed}; "
-            "± is half of a 95% interval over windows"
+            f"{self.tokens:,} tokens in {self.windows:,} windows of at most {self.window} tokens, "
+            f"seed {self.seed}; ± is half of a 95% interval over windows"
         )
 
 
@@ -52,7 +48,7 @@ def score_documents(
     settings: EvaluationSettings,
     unigram: np.ndarray | None = None,
 ) -> Score:
-    """Score a model on held-out token shards; `unigram` is what `unigram_nats` gives for the training text."""
+    """Score a model on held-out tokens; `unigram` is what `unigram_nats` gives for the training text."""
     limit = subject.limit(settings.window)
     sample = draw_sample(text, subject.vocabulary, limit, settings)
     return _score(sample, measure(subject, sample, settings, unigram), limit, settings)
@@ -87,12 +83,14 @@ def score_texts(
 def held_out_table(models: Mapping[str, Sequence[Measurement]], title: str = "held-out text") -> Table:
     """Return one table of several models: a row a measure, the unigram first, then a column a model.
 
-    The models must share a tokenizer and a sample, else the unigram of the first would not be that of the others.
+    The models must share a tokenizer and a sample: the unigram shown is that of their common tokens.
     Measures that no model defines are left out.
     """
     table = Table(title=title, title_justify="left")
     for heading in ("measure", "unigram", *models):
-        table.add_column(heading, justify="left" if heading == "measure" else "right", no_wrap=heading != "measure")
+        table.add_column(
+            heading, justify="left" if heading == "measure" else "right", no_wrap=heading != "measure"
+        )
     for rows in zip(*models.values(), strict=True):
         if any(item.model is not None for item in rows):
             cells = [_cell(rows[0].unigram or _first_unigram(rows)), *(_cell(item.model) for item in rows)]
@@ -100,12 +98,16 @@ def held_out_table(models: Mapping[str, Sequence[Measurement]], title: str = "he
     return table
 
 
-def _score(sample: Sample, measurements: list[Measurement], limit: int, settings: EvaluationSettings) -> Score:
+def _score(
+    sample: Sample, measurements: list[Measurement], limit: int, settings: EvaluationSettings
+) -> Score:
     tokens = sum(map(len, sample.windows))
-    return Score(measurements, len(sample.windows), tokens, limit + 2, settings.seed)
+    return Score(measurements, len(sample.windows), tokens, limit + SPECIALS, settings.seed)
 
 
-def _encode(tokenizer: Tokenizer, texts: Iterable[str], pool_tokens: int) -> tuple[list[str], list[np.ndarray]]:
+def _encode(
+    tokenizer: Tokenizer, texts: Iterable[str], pool_tokens: int
+) -> tuple[list[str], list[np.ndarray]]:
     kept: list[str] = []
     documents: list[np.ndarray] = []
     left = pool_tokens
@@ -124,7 +126,3 @@ def _first_unigram(rows: Sequence[Measurement]) -> Estimate | None:
 
 def _cell(estimate: Estimate | None) -> str:
     return NONE if estimate is None else str(estimate)
-
-
-def _plain(estimate: Estimate | None) -> dict[str, float | int | None] | None:
-    return None if estimate is None else estimate.to_json()

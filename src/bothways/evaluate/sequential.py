@@ -27,8 +27,8 @@ def left_to_right_nats(
 ) -> Scored:
     """Score every token of `runs` (consecutive windows of one document each) given the tokens before it.
 
-    With `remember`, what the encoder keeps of a window is carried into the next window of its run; all windows of a
-    run but the last must have one length. Without it every window stands alone.
+    With `remember`, what the encoder keeps of a window is carried into the next window of its run; all
+    windows of a run but the last must have one length. Without it every window stands alone.
     """
     numbered: list[list[tuple[int, np.ndarray]]] = []
     number = 0

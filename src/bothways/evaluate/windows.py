@@ -1,8 +1,8 @@
 """Held-out text, cut into windows, and what is scored in them.
 
-A window holds consecutive tokens of one document and no special token. What is chosen depends on the tokens and
-the seed alone, never on the model or on where its layout puts `[CLS]`: models that share a tokenizer are scored on
-the same tokens.
+A window holds consecutive tokens of one document and no special token. What is chosen depends on the tokens
+and the seed alone, never on the model or on where its layout puts `[CLS]`: models that share a tokenizer are
+scored on the same tokens.
 """
 
 from collections.abc import Iterator, Sequence
@@ -65,7 +65,7 @@ def cut_document(tokens: np.ndarray, starts_word: np.ndarray, limit: int) -> Ite
 
     A word longer than `limit` is cut, for want of anything better. `starts_word` is bool [vocabulary].
     """
-    starts = np.append(np.flatnonzero(starts_word[tokens]), len(tokens))
+    starts = np.concatenate([[0], np.flatnonzero(starts_word[tokens]), [len(tokens)]])
     begin = 0
     while begin < len(tokens):
         end = int(starts[np.searchsorted(starts, begin + limit, side="right") - 1])
@@ -90,9 +90,11 @@ def select_windows(
             break
         document = np.asarray(text.document(int(index)))[:left]
         left -= len(document)
-        windows += [piece for piece in cut_document(document, vocabulary.starts_word, limit) if len(piece) > 1]
+        windows += [
+            piece for piece in cut_document(document, vocabulary.starts_word, limit) if len(piece) > 1
+        ]
     if not windows:
-        raise DataError("held-out text: no document has two tokens, so nothing can be scored; give it more text")
+        raise DataError("held-out text: no document has two tokens, so nothing can be scored; give more text")
     return windows
 
 
@@ -138,7 +140,8 @@ def _span_bounds(window: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
     bounds = np.concatenate([np.stack([edges[:-words], edges[words:]], axis=1) for words in SPAN_WORDS])
     begins, ends = bounds[:, 0], bounds[:, 1]
     allowed = (specials_before[ends] == specials_before[begins]) & (ends - begins < len(window))
-    return bounds[allowed]
+    fitting: np.ndarray = bounds[allowed]
+    return fitting
 
 
 def select_runs(
@@ -146,7 +149,7 @@ def select_runs(
 ) -> list[list[np.ndarray]]:
     """Return runs of consecutive windows of one document each, `count` tokens or slightly more.
 
-    All windows of a run but the last hold exactly `limit` tokens, so that memory can be carried by whole columns.
+    All windows of a run but the last hold exactly `limit` tokens: memory is carried by whole columns.
     """
     rng = np.random.default_rng([seed, _RUNS])
     stretches: list[np.ndarray] = []

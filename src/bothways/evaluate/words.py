@@ -1,9 +1,9 @@
 """Whole words in nats per character: the one number that compares models with different tokenizers.
 
-Windows and words are cut from the *text*, at white space, so they are the same whatever the tokenizer. A word is
-hidden with all of its tokens and asked left to right; what it costs is divided by its characters. Two prices: the
-position and number of the hidden tokens give the word's length away, a little more so with short pieces; and a word
-with an unknown token cannot be scored, so its count must stand beside the number.
+Windows and words are cut from the *text*, at white space, so they are the same whatever the tokenizer. A
+word is hidden with all of its tokens and asked left to right; what it costs is divided by its characters.
+Two prices: the position and number of the hidden tokens give the word's length away, a little more so with
+short pieces; and a word with an unknown token cannot be scored, so its count must stand beside the number.
 """
 
 import re
@@ -68,7 +68,7 @@ def tokens_of(word: Word, tokenizer: Tokenizer) -> tuple[np.ndarray, tuple[int, 
 def nats_per_character(
     subject: Subject, tokenizer: Tokenizer, words: Sequence[Word], *, limit: int, seed: int, rows: int
 ) -> Estimate | None:
-    """Score whole words; those that cannot be asked (too long a window, an unknown token) are left out.
+    """Score whole words; those that cannot be asked (longer than `limit`, an unknown token) are left out.
 
     Compare two models on their `count` too: it is the number of characters scored. None where nothing was.
     """
@@ -76,7 +76,7 @@ def nats_per_character(
     spans: list[Span] = []
     scored: list[Word] = []
     for word in words:
-        tokens, positions = tokens_of(word, tokenizer)
+        tokens, positions = _crop(*tokens_of(word, tokenizer), limit)
         is_special = subject.vocabulary.is_special[tokens[list(positions)]]
         if not positions or len(tokens) > limit or is_special.any():
             continue
@@ -88,3 +88,12 @@ def nats_per_character(
     nats = joint_nats(subject, windows, spans, orders=0, seed=seed, rows=rows).chain
     characters = np.array([word.end - word.begin for word in scored])
     return estimate(nats, characters, np.array([word.window for word in scored]))
+
+
+def _crop(tokens: np.ndarray, positions: tuple[int, ...], limit: int) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Cut the far ends off a window that is longer than `limit` tokens, keeping the word in the middle."""
+    if len(tokens) <= limit or not positions or len(positions) > limit:
+        return tokens, positions
+    room = limit - len(positions)
+    begin = min(max(0, positions[0] - room // 2), len(tokens) - limit)
+    return tokens[begin : begin + limit], tuple(position - begin for position in positions)

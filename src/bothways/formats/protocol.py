@@ -1,18 +1,15 @@
 """What a format reads and what it promises: token shards in, rows of text out.
 
-A format is a *pure function* of (seed, step, row). It remembers nothing but caches that can be rebuilt, so the
-cursor of a run is one integer, any step can be read alone, and the rows of a step are the same for every number
-of ranks and every size of micro-batch.
+A format is a *pure function* of (seed, step, row). It remembers nothing but caches that can be rebuilt, so
+the cursor of a run is one integer, any step can be read alone, and the rows of a step are the same for every
+number of ranks and every size of micro-batch.
 """
 
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from bothways.batch import Examples
-
-Layout = Literal["cls_first", "cls_last"]
-"""`[CLS] A [SEP] B [SEP]`, padded on the right, or `A [SEP] B [SEP] [CLS]`, padded on the left."""
 
 
 class Source(Protocol):

@@ -1,8 +1,8 @@
 """A reading: the documents of an epoch, in shuffled order, as one endless ring of tokens with random access.
 
-Every document is followed by a separator, which counts as its last token. A document's *rank* is its place in the
-reading. Offsets run over the whole reading and wrap around at its end; `document_starts` and `document_stops`
-keep them unwrapped, so that intervals can be compared.
+Every document is followed by a separator, which counts as its last token. A document's *rank* is its place in
+the reading. Offsets run over the whole reading and wrap around at its end; `document_starts` and
+`document_stops` keep them unwrapped, so that intervals can be compared.
 """
 
 import functools
@@ -27,7 +27,9 @@ class Reading:
     """One shuffled reading of all documents that are not empty."""
 
     def __init__(self, source: Source, separator: int, seed: int, epoch: int) -> None:
-        order = permute(np.arange(source.num_documents), source.num_documents, key_of(seed, "documents", epoch))
+        order = permute(
+            np.arange(source.num_documents), source.num_documents, key_of(seed, "documents", epoch)
+        )
         self._source = source
         self._separator = separator
         self._order = order[np.asarray(source.document_lengths)[order] > 0]
@@ -43,24 +45,29 @@ class Reading:
 
     def document_starts(self, offsets: np.ndarray) -> np.ndarray:
         """Return where the documents at `offsets` start: int64, never after the offset."""
-        return offsets - offsets % self.num_tokens + self._starts[self.ranks(offsets)]
+        starts: np.ndarray = offsets - offsets % self.num_tokens + self._starts[self.ranks(offsets)]
+        return starts
 
     def document_stops(self, offsets: np.ndarray) -> np.ndarray:
         """Return where the documents at `offsets` stop: int64, always after the offset."""
-        return offsets - offsets % self.num_tokens + self._starts[self.ranks(offsets) + 1]
+        stops: np.ndarray = offsets - offsets % self.num_tokens + self._starts[self.ranks(offsets) + 1]
+        return stops
 
     def read(self, offsets: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return `length` tokens (int32) and their ranks (int64) from each offset on, both [offsets, length]."""
+        """Return `length` tokens (int32) and ranks (int64) from each offset on, both [offsets, length]."""
         tokens = np.empty((len(offsets), length), dtype=np.int32)
         ranks = np.empty((len(offsets), length), dtype=np.int64)
-        for row, (offset, rank) in enumerate(zip(offsets.tolist(), self.ranks(offsets).tolist(), strict=True)):
+        for row, (offset, rank) in enumerate(
+            zip(offsets.tolist(), self.ranks(offsets).tolist(), strict=True)
+        ):
             self._fill(tokens[row], ranks[row], rank, offset % self.num_tokens - int(self._starts[rank]))
         return tokens, ranks
 
     def inner_sentence_starts(self, start: int, length: int) -> np.ndarray:
-        """Return where sentences start within `length` tokens after `start`, first sentences of documents excluded.
+        """Return where sentences start within `length` tokens, first sentences of documents excluded.
 
-        int64, relative to `start`, each in 1 .. length - 1: the places where a text of one document can be cut.
+        int64, relative to `start`, each in 1 .. length - 1: the places where a text of one document can be
+        cut.
         """
         rank = int(self.ranks(np.array([start]))[0])
         base = int(self._starts[rank]) - start % self.num_tokens
@@ -73,7 +80,7 @@ class Reading:
         return np.concatenate(found)
 
     def sentence_around(self, offset: int) -> tuple[int, int]:
-        """Return start and stop of the sentence at `offset`; a document's separator belongs to its last one."""
+        """Return start and stop of the sentence at `offset`; the separator belongs to the last one."""
         rank = int(self.ranks(np.array([offset]))[0])
         start = offset - offset % self.num_tokens + int(self._starts[rank])
         bounds = self._sentences(rank)

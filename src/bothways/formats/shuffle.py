@@ -1,11 +1,12 @@
 """Keyed randomness: draws and permutations that are pure functions of a key and an index.
 
-Any number of them is computed at once, in any order and on any rank, with the same result. Draws are SplitMix64
-(Steele, Lea and Flood 2014) read at an arbitrary place. A permutation is a Feistel network on the smallest even
-number of bits that holds the size, walked until it falls inside (Black and Rogaway 2002, "cycle walking").
+Any number of them is computed at once, in any order and on any rank, with the same result. Draws are
+SplitMix64 (Steele, Lea and Flood 2014) read at an arbitrary place. A permutation is a Feistel network on the
+smallest even number of bits that holds the size, walked until it falls inside (Black and Rogaway 2002, "cycle
+walking").
 
-Why not NumPy's `Generator.permutation`: it holds all of an epoch in memory to read one row of it, and NumPy keeps
-the right to change its streams between versions, which would break the exact resume of a run.
+Why not NumPy's `Generator.permutation`: it holds all of an epoch in memory to read one row of it, and NumPy
+keeps the right to change its streams between versions, which would break the exact resume of a run.
 """
 
 import hashlib
@@ -66,4 +67,5 @@ def _mix(words: np.ndarray) -> np.ndarray:
     """Scramble uint64 words (an array: NumPy wraps arrays silently), one to one."""
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return words ^ (words >> np.uint64(31))
+    scrambled: np.ndarray = words ^ (words >> np.uint64(31))
+    return scrambled

@@ -6,6 +6,11 @@ import torch
 from torch import Tensor, nn
 
 
+def at_least_float32(logits: Tensor) -> Tensor:
+    """Raise logits of half precision to float32; float64 stays, for checks that need it."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
 class Transform(nn.Module):
     """BERT's extra layer before the vocabulary: dense, activation, normalisation (released code, section 3.1)."""
 

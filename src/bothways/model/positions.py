@@ -34,21 +34,28 @@ class RelativePositions:
 
 
 def sinusoids(distances: Tensor, width: int) -> Tensor:
-    """Return float32 [distances, width]: all sines, then all cosines, as XLNet lays them out.
+    """Return [distances, width] in the dtype of `distances`: all sines, then all cosines, as XLNet lays them out.
 
     Vaswani et al. 2017, section 3.5, interleave them; Transformer-XL and XLNet concatenate.
     """
-    exponents = torch.arange(0, width, 2, dtype=torch.float32, device=distances.device) / width
-    angles = distances.float()[:, None] / 10000**exponents
+    exponents = torch.arange(0, width, 2, dtype=distances.dtype, device=distances.device) / width
+    angles = distances[:, None] / 10000**exponents
     return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
 
-def relative_encodings(slots: int, memory: int, width: int, both: bool, device: torch.device) -> Tensor:
-    """Return float32 [directions, 2·slots + memory - 1, width]; the second direction has negated distances."""
+def relative_encodings(
+    slots: int, memory: int, width: int, *, both: bool, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Return `dtype` [directions, 2·slots + memory - 1, width]; the second direction has negated distances.
+
+    Computed in float32 at least: half precision cannot tell long distances apart.
+    """
     furthest = memory + slots - 1
-    distances = torch.arange(furthest, -slots, -1, device=device)
+    precise = torch.promote_types(dtype, torch.float32)
+    distances = torch.arange(furthest, -slots, -1, dtype=precise, device=device)
     forward = sinusoids(distances, width)
-    return torch.stack([forward, sinusoids(-distances, width)]) if both else forward[None]
+    encodings = torch.stack([forward, sinusoids(-distances, width)]) if both else forward[None]
+    return encodings.to(dtype)
 
 
 def segment_one_hot(segments: Tensor, count: int) -> Tensor:
@@ -104,13 +111,22 @@ def _probe_columns(probes: Tensor, slots: int, keys: int) -> Tensor:
     return (slots - 1 - probes)[:, None, :, None] + torch.arange(keys, device=probes.device)
 
 
-def positions_of(batch: Batch, memory: int, width: int, num_segments: int) -> RelativePositions:
-    """Collect what relative attention needs of a batch with `memory` remembered slots before each row."""
+def positions_of(
+    batch: Batch, memory: int, width: int, num_segments: int, dtype: torch.dtype
+) -> RelativePositions:
+    """Collect what relative attention in `dtype` needs of a batch, with `memory` slots remembered before each row."""
     segments = segment_one_hot(batch.segments, num_segments)
     remembered = segment_one_hot(batch.segments.new_zeros(len(batch.tokens), memory), num_segments)
     backward = None if batch.backward is None else batch.backward.long()
     return RelativePositions(
-        relative_encodings(batch.num_slots, memory, width, backward is not None, batch.tokens.device),
+        relative_encodings(
+            batch.num_slots,
+            memory,
+            width,
+            both=backward is not None,
+            dtype=dtype,
+            device=batch.tokens.device,
+        ),
         backward,
         batch.num_slots,
         memory + batch.num_slots,

@@ -2,6 +2,7 @@
 
 from bothways.config import Settings
 from bothways.model.encoder import Encoder
+from bothways.model.initialise import initialise
 from bothways.objectives.base import Objective
 from bothways.objectives.masked import Masked, MaskedSettings
 from bothways.objectives.permutation import Permutation, PermutationSettings
@@ -33,5 +34,7 @@ def build_objective(
     }
     for kind, build in OBJECTIVES.values():
         if isinstance(settings, kind):
-            return build(settings, vocabulary, encoder, auxiliaries)
+            objective = build(settings, vocabulary, encoder, auxiliaries)
+            initialise(objective, encoder.settings.initial_deviation)
+            return objective
     raise TypeError(f"{type(settings).__name__} belongs to no objective")

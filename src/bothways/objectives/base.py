@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from bothways.batch import IGNORED, Batch, Examples, Loss, Losses, Memory
 from bothways.model.encoder import Encoder
+from bothways.model.heads import at_least_float32
 from bothways.objectives.sentence_pair import SentencePair
 from bothways.vocabulary import Vocabulary
 
@@ -49,6 +50,10 @@ class Objective(nn.Module):
         own = {self.name: int((batch.targets != IGNORED).sum())}
         return own | {name: extra.count(batch) for name, extra in self._extras()}
 
+    def weights(self) -> dict[str, float]:
+        """Return what each part's mean is multiplied by in the total."""
+        return {self.name: 1.0} | {name: extra.weight for name, extra in self._extras()}
+
     def forward(
         self, encoder: Encoder, batch: Batch, memory: Memory | None = None
     ) -> tuple[Losses, Memory | None]:
@@ -59,15 +64,15 @@ class Objective(nn.Module):
     def losses(self, hidden: Tensor, embedding: Tensor, batch: Batch) -> Losses:
         """Score `hidden` [rows, slots + probes, width] against the targets; only scored rows meet the head."""
         logits = self.head(hidden.flatten(0, 1)[batch.scored], embedding)
-        nats = F.cross_entropy(logits.float(), batch.targets, ignore_index=IGNORED, reduction="sum")
+        nats = F.cross_entropy(at_least_float32(logits), batch.targets, ignore_index=IGNORED, reduction="sum")
         own = {self.name: Loss(nats, int((batch.targets != IGNORED).sum()))}
         return own | {name: extra.loss(hidden, batch) for name, extra in self._extras()}
 
     def predict(self, encoder: Encoder, batch: Batch, memory: Memory | None = None) -> Tensor:
-        """Return log-probabilities float32 [scored, vocabulary] for a batch of `cloze` or `left_to_right`."""
+        """Return log-probabilities, at least float32 [scored, vocabulary], for a batch of `cloze` or `left_to_right`."""
         hidden, _ = encoder(batch, memory)
         logits = self.head(hidden.flatten(0, 1)[batch.scored], encoder.token_embedding)
-        return torch.log_softmax(logits.float(), dim=-1)
+        return torch.log_softmax(at_least_float32(logits), dim=-1)
 
     def _extras(self) -> list[tuple[str, SentencePair]]:
         return list(self.extras.items())  # type: ignore[arg-type]

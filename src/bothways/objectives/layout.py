@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 
 from bothways.batch import IGNORED, NEVER, Batch, Examples
+from bothways.objectives.masking import read_backward
 from bothways.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """When slots enter and when slots and probes look (int32 NumPy arrays, as in `Batch`)."""
+    """When slots enter and when slots and probes look (int64 NumPy arrays, as in `Batch`)."""
 
     enters: np.ndarray
     """[rows, slots]"""
@@ -50,7 +51,7 @@ def lay_out(
         assert now is not None
         looking = np.where(filled, np.take_along_axis(now, probes, axis=1) - 1, -1)
         now = np.concatenate([now, looking], axis=1)
-    backward = examples.positions[:, 0] > examples.positions[:, 1]
+    backward = read_backward(examples.positions)
     return Batch(
         tokens=_tensor(tokens),
         segments=_tensor(examples.segments),

@@ -20,6 +20,12 @@ def goals(tokens: np.ndarray, vocabulary: Vocabulary, rate: float) -> np.ndarray
     return np.minimum(np.maximum(1, np.rint(rate * real).astype(np.int64)), ordinary)
 
 
+def read_backward(positions: np.ndarray) -> np.ndarray:
+    """Say which rows are read from right to left, bool [rows]: those whose `positions` begin by falling."""
+    falls: np.ndarray = (positions[:, :1] > positions[:, 1:2]).any(axis=1)
+    return falls
+
+
 def word_numbers(examples: Examples, vocabulary: Vocabulary) -> np.ndarray:
     """Number the words of each row from 0, int64 [rows, slots]; special tokens and padding have -1.
 
@@ -28,7 +34,7 @@ def word_numbers(examples: Examples, vocabulary: Vocabulary) -> np.ndarray:
     """
     starts = vocabulary.starts_word[examples.tokens]
     is_special = vocabulary.is_special[examples.tokens]
-    backward = examples.positions[:, 0] > examples.positions[:, 1]
+    backward = read_backward(examples.positions)
     starts = np.where(backward[:, None], _word_ends_in_reading_order(starts), starts)
     starts |= is_special
     starts[:, 1:] |= is_special[:, :-1]

@@ -25,6 +25,7 @@ from bothways.objectives.masking import (
     choose_spans_as_released,
     choose_tokens,
     goals,
+    read_backward,
     word_numbers,
 )
 from bothways.objectives.sentence_pair import SentencePair
@@ -66,13 +67,12 @@ class Permutation(Objective):
         """Draw targets and their order; nothing in the row itself changes."""
         tokens = examples.tokens
         is_special = self.vocabulary.is_special[tokens]
-        targets = self._choose(examples, rng)
-        permuted = targets
-        if self.settings.specials == "original":
-            permuted = targets | (is_special & (tokens != self.vocabulary.pad))
-        ranks = np.concatenate([_draw_ranks(permuted[:, block], rng) for block in _blocks(examples)], axis=1)
         # The code of 2019 may draw a special token as a target and then drops it from the loss.
-        scored = targets & ~is_special
+        scored = self._choose(examples, rng) & ~is_special
+        permuted = scored
+        if self.settings.specials == "original":
+            permuted = scored | (is_special & (tokens != self.vocabulary.pad))
+        ranks = np.concatenate([_draw_ranks(permuted[:, block], rng) for block in _blocks(examples)], axis=1)
         return lay_out(examples, tokens, scored, self.vocabulary, ranks=Ranks(ranks, ranks), probing=True)
 
     def cloze(self, examples: Examples, hidden: np.ndarray, asked: np.ndarray) -> Batch:
@@ -95,26 +95,32 @@ class Permutation(Objective):
         words = word_numbers(examples, self.vocabulary)
         ordinary = words >= 0
         goal = goals(examples.tokens, self.vocabulary, 1 / self.settings.one_in)
+        backward = read_backward(examples.positions)
+        slots = examples.tokens.shape[1]
         chosen = []
         for block in _blocks(examples):
-            share = (block.stop - block.start) / examples.tokens.shape[1]
-            # Round the first block up and the second down: 43 + 42 of 512 slots at K = 6, as published.
-            part = np.ceil(goal * share) if block.start == 0 else np.floor(goal * share)
-            most = np.minimum(part.astype(np.int64), ordinary[:, block].sum(axis=1))
-            chosen.append(self._choose_in(examples.tokens[:, block], words[:, block], most, rng))
+            # Round up to the first block and give the rest to the second: 43 + 42 of 512 slots at K = 6, as published.
+            part = -(-goal * block.stop // slots) - (-(-goal * block.start // slots))
+            most = np.minimum(part, ordinary[:, block].sum(axis=1))
+            chosen.append(self._choose_in(examples.tokens[:, block], words[:, block], backward, most, rng))
         return np.concatenate(chosen, axis=1)
 
     def _choose_in(
-        self, tokens: np.ndarray, words: np.ndarray, goal: np.ndarray, rng: np.random.Generator
+        self,
+        tokens: np.ndarray,
+        words: np.ndarray,
+        backward: np.ndarray,
+        goal: np.ndarray,
+        rng: np.random.Generator,
     ) -> np.ndarray:
         settings = self.settings
         if settings.select == "token":
             return choose_tokens(words >= 0, goal, rng)
         if settings.select == "released":
             starts = self.vocabulary.starts_word[tokens] & (tokens != self.vocabulary.pad)
-            rows = zip(starts, goal.tolist(), strict=True)
+            rows = zip(_turned(starts, backward), goal.tolist(), strict=True)
             drawn = [choose_spans_as_released(*row, settings.longest, settings.one_in, rng) for row in rows]
-            return np.stack(drawn)
+            return _turned(np.stack(drawn), backward)
         return choose_spans(words, goal, settings.longest, settings.one_in, rng)
 
 
@@ -124,6 +130,11 @@ def _blocks(examples: Examples) -> list[slice]:
     if examples.second_block is None:
         return [slice(0, slots)]
     return [slice(0, examples.second_block), slice(examples.second_block, slots)]
+
+
+def _turned(slots: np.ndarray, backward: np.ndarray) -> np.ndarray:
+    """Turn round the rows that are read from right to left, so that their words begin with their first piece."""
+    return np.where(backward[:, None], slots[:, ::-1], slots)
 
 
 def _draw_ranks(permuted: np.ndarray, rng: np.random.Generator) -> np.ndarray:

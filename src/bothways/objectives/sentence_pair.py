@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from bothways.batch import Batch, Loss
 from bothways.config import Settings
 from bothways.model.encoder import Encoder
-from bothways.model.heads import PairHead
+from bothways.model.heads import PairHead, at_least_float32
 from bothways.vocabulary import Vocabulary
 
 
@@ -47,5 +47,5 @@ class SentencePair(nn.Module):
             raise ValueError("sentence_pair needs a format that labels pairs")
         at_cls = (batch.tokens == self.cls).int().argmax(dim=1)
         logits = self.head(hidden[torch.arange(len(hidden), device=hidden.device), at_cls])
-        nats = F.cross_entropy(logits.float(), batch.labels, reduction="sum")
+        nats = F.cross_entropy(at_least_float32(logits), batch.labels, reduction="sum")
         return Loss(nats, len(batch.labels), self.weight)

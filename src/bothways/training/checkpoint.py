@@ -82,8 +82,10 @@ def load(folder: Path) -> Saved:
     verify(folder)
     tensors, state = folder / STATE / "tensors.safetensors", folder / STATE / "state.json"
     if not (tensors.is_file() and state.is_file()):
-        raise CheckpointError(f"{folder} is a model without {STATE}/, so no run can be resumed from it; "
-                              "continue from its weights with --from instead")
+        raise CheckpointError(
+            f"{folder} is a model without {STATE}/, so no run can be resumed from it; "
+            "continue from its weights with --from instead"
+        )
     try:
         return Saved(safetensors.torch.load_file(tensors), json.loads(state.read_text(encoding="utf-8")))
     except (SafetensorError, ValueError) as error:
@@ -103,19 +105,23 @@ def _read_manifest(folder: Path) -> dict[str, str]:
         names = {str(name): str(expected) for name, expected in sums.items()}
     except FileNotFoundError:
         raise CheckpointError(
-            f"checkpoint {folder} is incomplete: {MANIFEST}, which is written last, is not there, so its save "
-            "was interrupted; use another checkpoint"
+            f"checkpoint {folder} is incomplete: {MANIFEST}, which is written last, is not there, so its "
+            "save was interrupted; use another checkpoint"
         ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"checkpoint {folder}: {MANIFEST} is damaged ({error}); use another one") from None
+        raise CheckpointError(
+            f"checkpoint {folder}: {MANIFEST} is damaged ({error}); use another one"
+        ) from None
     if version != VERSION:
         raise CheckpointError(
             f"checkpoint {folder} has layout {version}, this Bothways reads {VERSION}; use the newer Bothways"
         )
     for name in names:
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise CheckpointError(f"checkpoint {folder}: {MANIFEST} names {name!r}, outside its folder; "
-                                  "do not use this checkpoint")
+            raise CheckpointError(
+                f"checkpoint {folder}: {MANIFEST} names {name!r}, outside its folder; "
+                "do not use this checkpoint"
+            )
     return names
 
 
@@ -127,7 +133,9 @@ def _alone(tensor: Tensor) -> Tensor:
 
 def _refused(folder: Path, partial: Path, tensors: Mapping[str, Tensor], error: Exception) -> UsageError:
     """Explain a disk that took no more; the model's size is what stands in `partial` by now."""
-    model = sum(path.stat().st_size for path in partial.rglob("*") if STATE not in path.parts and path.is_file())
+    model = sum(
+        path.stat().st_size for path in partial.rglob("*") if STATE not in path.parts and path.is_file()
+    )
     needed = model + sum(tensor.nbytes for tensor in tensors.values())
     free = shutil.disk_usage(partial).free
     why = error.strerror if isinstance(error, OSError) else re.sub(r"^.*I/O error: ", "", str(error))

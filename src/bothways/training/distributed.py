@@ -7,6 +7,7 @@ before the backward pass, so gradients are summed over the processes, never aver
 
 import contextlib
 import datetime
+import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Place:
-    """This process among all of a run."""
+    """Where a process stands among all of its run."""
 
     rank: int
     world: int
@@ -95,8 +96,8 @@ def any_over_ranks(flag: bool) -> bool:
 def sum_gradients(parameters: Iterable[nn.Parameter]) -> None:
     """Replace every gradient by its sum over all processes.
 
-    A parameter without a gradient here counts as zero; one without a gradient anywhere keeps none, so that the
-    optimizer leaves it alone as it does in a single process.
+    A parameter without a gradient here counts as zero; one without a gradient anywhere keeps none, so that
+    the optimizer leaves it alone as it does in a single process.
     """
     if not dist.is_initialized():
         return
@@ -147,11 +148,11 @@ def _in_buckets(tensors: list[Tensor], send: Callable[[Tensor], dist.Work | None
     sent = []
     for bucket in _buckets(tensors):
         flat = torch.cat([tensor.reshape(-1) for tensor in bucket])
-        sent.append((bucket, flat, _together(lambda flat=flat: send(flat))))
+        sent.append((bucket, flat, _together(functools.partial(send, flat))))
     for bucket, flat, work in sent:
         if work is not None:
             _together(work.wait)
-        pieces = flat.split([tensor.numel() for tensor in bucket])
+        pieces = torch.split(flat, [tensor.numel() for tensor in bucket])
         for tensor, piece in zip(bucket, pieces, strict=True):
             tensor.copy_(piece.view_as(tensor))
 

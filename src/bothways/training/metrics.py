@@ -85,8 +85,11 @@ class Progress:
         )
         # Two redraws a second: the drawing thread competes with training for the processor.
         self._bar = RichProgress(
-            BarColumn(bar_width=24), TextColumn("{task.description}", markup=False),
-            console=self._console, refresh_per_second=2, transient=False,
+            BarColumn(bar_width=24),
+            TextColumn("{task.description}", markup=False),
+            console=self._console,
+            refresh_per_second=2,
+            transient=False,
         )
         self._task = self._bar.add_task("starting", total=1.0)
         self._start: tuple[float, float] | None = None

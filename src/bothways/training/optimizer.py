@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from bothways.config import Settings
@@ -20,9 +20,11 @@ DECAYS: tuple[tuple[str, str, bool], ...] = (
     ("attention bias (XLNet)", r"(^|.*[._])(content|position|segment)_bias$", False),
     ("normalisation", r"(^|.*\.)[^.]*norm[^.]*\.(weight|bias)$", False),
     ("bias", r"(^|.*[._])bias$", False),
-    ("embedding", r"(^|.*[._])embeddings?(\.weight)?$", True),
+    ("probe vector (XLNet)", r"(^|.*\.)probe$", True),
 )
-"""Anything else decays when it is a matrix (two dimensions or more) and does not when it is a vector."""
+"""Anything else decays when it is a matrix or an embedding table (two dimensions or more), a vector does not.
+
+XLNet's released code (2019) decays the probe vector, and the attention biases too, see the settings."""
 
 ATTENTION_BIAS = DECAYS[0][0]
 PREFIX = "optimizer"
@@ -47,11 +49,12 @@ class OptimizerSettings(Settings):
     decay_attention_biases: bool = False
     """Whether XLNet's content, position and segment biases decay, as in its released code (2019)."""
 
-    @model_validator(mode="after")
-    def _betas_are_shares(self) -> "OptimizerSettings":
-        if not all(0 <= beta < 1 for beta in self.betas):
-            raise ValueError(f"betas are {list(self.betas)}; both must be at least 0 and below 1")
-        return self
+    @field_validator("betas")
+    @classmethod
+    def _are_shares(cls, betas: tuple[float, float]) -> tuple[float, float]:
+        if not all(0 <= beta < 1 for beta in betas):
+            raise ValueError("both must be at least 0 and below 1")
+        return betas
 
 
 def decays(name: str, parameter: Tensor, settings: OptimizerSettings) -> bool:
@@ -111,8 +114,8 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, share: float) -> None:
 def clip_by_global_norm(parameters: Iterable[nn.Parameter], limit: float | None) -> Tensor:
     """Scale all gradients together so that their global norm is at most `limit`; None only measures.
 
-    Returns the norm before scaling, float [] on the gradients' device. A non-finite norm is returned as it is,
-    and the gradients are then useless: skip the step.
+    Returns the norm before scaling, float [] on the gradients' device. A non-finite norm is returned as it
+    is, and the gradients are then useless: skip the step.
     """
     with_gradient = [parameter for parameter in parameters if parameter.grad is not None]
     gradients = [parameter.grad for parameter in with_gradient if parameter.grad is not None]
@@ -150,8 +153,10 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
     for name, parameter in zip(names, parameters, strict=True):
         _check_shapes(name, parameter, found.get(name, {}))
     if unknown := sorted(found.keys() - set(names)):
-        raise CheckpointError(f"the saved optimizer has a state for {unknown[0]!r}, which this model lacks; "
-                              "resume with the recipe that wrote the checkpoint")
+        raise CheckpointError(
+            f"the saved optimizer has a state for {unknown[0]!r}, which this model lacks; "
+            "resume with the recipe that wrote the checkpoint"
+        )
     # Going through PyTorch's own loading puts each tensor where the fused kernel wants it.
     state = optimizer.state_dict()
     state["state"] = {number: found[name] for number, name in enumerate(names) if name in found}
@@ -161,5 +166,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
 def _check_shapes(name: str, parameter: Tensor, saved: Mapping[str, Tensor]) -> None:
     for key, tensor in saved.items():
         if tensor.dim() > 0 and tensor.shape != parameter.shape:
-            raise CheckpointError(f"the saved {key} of {name!r} has shape {list(tensor.shape)}, the model's "
-                                  f"has {list(parameter.shape)}; resume with the recipe that wrote it")
+            raise CheckpointError(
+                f"the saved {key} of {name!r} has shape {list(tensor.shape)}, the model's "
+                f"has {list(parameter.shape)}; resume with the recipe that wrote it"
+            )

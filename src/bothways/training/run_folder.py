@@ -1,8 +1,8 @@
 """The checkpoints of one run: which is newest, which is best, which go, and who may write.
 
-    runs/mine/.lock                       held while a process trains here
-    runs/mine/checkpoints/step-00001000   see `checkpoint`
-    runs/mine/checkpoints/best.json       {"checkpoint": name, "metric": name, "value": number}
+runs/mine/.lock                       held while a process trains here
+runs/mine/checkpoints/step-00001000   see `checkpoint`
+runs/mine/checkpoints/best.json       {"checkpoint": name, "metric": name, "value": number}
 """
 
 import contextlib
@@ -82,7 +82,9 @@ def best(run_folder: Path) -> Best | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{run_folder / 'checkpoints' / BEST} is damaged ({error}); delete it") from None
+        raise CheckpointError(
+            f"{run_folder / 'checkpoints' / BEST} is damaged ({error}); delete it"
+        ) from None
     return found if NAME.fullmatch(found.folder.name) and found.folder.is_dir() else None
 
 
@@ -98,17 +100,17 @@ def prune(run_folder: Path, keep: int, protect: Path | None = None) -> None:
         kept.add(protect.name)
     for path in complete_or_not(run_folder):
         if path.name not in kept:
-            # Deleting takes a moment; a run killed within it must not leave half a checkpoint under a real name.
+            # Deleting takes a moment; a run killed within it must leave no half checkpoint under a real name.
             doomed = path.with_name(f".{path.name}.part")
             with contextlib.suppress(OSError):
                 shutil.rmtree(doomed, ignore_errors=True)
-                os.replace(path, doomed)
+                path.replace(doomed)
     if kept:
         for _, path in _numbered(run_folder, PARTIAL):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def resolve_run(path: Path | str, say: Callable[[str], None] = lambda sentence: None) -> Path:
+def resolve_run(path: Path | str, say: Callable[[str], None] = lambda _sentence: None) -> Path:
     """Return the model folder that RUN means, everywhere a command takes one.
 
     A run folder means its best checkpoint, or else its newest complete one; a checkpoint or any Hugging Face
@@ -127,12 +129,12 @@ def resolve_run(path: Path | str, say: Callable[[str], None] = lambda sentence: 
     pickled = sorted(file.name for file in folder.glob("*.bin"))
     if pickled:
         raise CheckpointError(
-            f"{folder} has {pickled[0]}, a pickle, which can run any code; save the model as safetensors first "
+            f"{folder} has {pickled[0]}, a pickle, which can run any code; save it as safetensors first "
             "(transformers: from_pretrained, then save_pretrained)"
         )
     raise CheckpointError(
-        f"{folder} holds no model: looked for checkpoints/step-*, {checkpoint.MANIFEST}, and config.json with "
-        f"{WEIGHTS[0]}; give a run, a checkpoint or a Hugging Face folder"
+        f"{folder} holds no model: looked for checkpoints/step-*, {checkpoint.MANIFEST}, and config.json "
+        f"with {WEIGHTS[0]}; give a run, a checkpoint or a Hugging Face folder"
     )
 
 
@@ -160,7 +162,7 @@ def _lock_file(path: Path) -> TextIO:
             with stream:
                 holder = stream.read().strip() or "unknown"
             raise UsageError(
-                f"{path.parent} is in use by process {holder}; wait for it, or choose another folder with --out"
+                f"{path.parent} is in use by process {holder}; wait for it, or choose another with --out"
             ) from None
         except BaseException:
             stream.close()
@@ -179,7 +181,7 @@ def _best_or_newest(run_folder: Path, say: Callable[[str], None]) -> Path:
     newest = newest_complete(run_folder, say)
     if newest is None:
         raise CheckpointError(
-            f"{run_folder} holds no complete checkpoint: looked for checkpoints/step-*/{checkpoint.MANIFEST}; "
+            f"{run_folder} has no whole checkpoint: sought checkpoints/step-* with {checkpoint.MANIFEST}; "
             "train it first, or give another folder"
         )
     return newest

@@ -16,10 +16,10 @@ from bothways.errors import UsageError
 
 SHAPES: dict[str, Callable[[float, float], float]] = {
     # kind       (progress since the warm-up, start of the decay) -> share of the peak, 1 down to 0
-    "constant": lambda progress, start: 1.0,
-    "linear": lambda progress, start: 1.0 - progress,
-    "cosine": lambda progress, start: (1.0 + math.cos(math.pi * progress)) / 2,
-    "wsd": lambda progress, start: 1.0 - math.sqrt(max(0.0, progress - start) / (1.0 - start)),
+    "constant": lambda _since, _start: 1.0,
+    "linear": lambda since, _start: 1.0 - since,
+    "cosine": lambda since, _start: (1.0 + math.cos(math.pi * since)) / 2,
+    "wsd": lambda since, start: 1.0 - math.sqrt(max(0.0, since - start) / (1.0 - start)),
 }
 
 
@@ -27,8 +27,8 @@ class ScheduleSettings(Settings):
     """How the learning rate rises and falls over the budget."""
 
     kind: Literal["linear", "cosine", "wsd", "constant"] = "linear"
-    """The fall after the warm-up: a line (BERT, XLNet), half a cosine, none and then 1 - sqrt (warm-up, stable,
-    decay; Hägele et al. 2024, section 3), or none."""
+    """The fall after the warm-up: a line (BERT, XLNet), half a cosine, none at first and then 1 - sqrt
+    (warm-up, stable, decay; Hägele et al. 2024, section 3), or none at all."""
     warmup: int | float = Field(default=0.01, ge=0)
     """The linear rise from zero: a whole number is steps, a number below 1.0 is a share of the budget."""
     decay: float = Field(default=0.2, gt=0, le=1)
@@ -76,7 +76,7 @@ class Budget:
         return self.minutes is None
 
     def progress(self, step: int, tokens: int, seconds: float) -> float:
-        """Return how much of the budget is used after `step` steps, `tokens` tokens and `seconds`, in 0..1."""
+        """Return the share of the budget used after `step` steps, `tokens` tokens and `seconds`, in 0..1."""
         if self.steps is not None:
             used = step / self.steps
         elif self.tokens is not None:
@@ -99,7 +99,7 @@ def warmup_share(settings: ScheduleSettings, budget: Budget) -> float:
         return 0.0
     if budget.steps is None:
         raise UsageError(
-            f"the warm-up is {settings.warmup} steps but the budget is not in steps, so its share is unknown; "
+            f"the warm-up is {settings.warmup} steps but the budget is not in steps, so it has no share; "
             "give the warm-up as a share of the budget, such as 0.01"
         )
     room = 1.0 - settings.decay if settings.kind == "wsd" else 1.0
@@ -114,8 +114,8 @@ def warmup_share(settings: ScheduleSettings, budget: Budget) -> float:
 def share(settings: ScheduleSettings, progress: float, warmup: float) -> float:
     """Return the learning rate at `progress` (0..1) as a share of its peak.
 
-    `warmup` comes from `warmup_share`. The fall starts at the peak where the warm-up ends, as in XLNet's code;
-    BERT's measures the line from step 0 and so drops from the peak after the warm-up.
+    `warmup` comes from `warmup_share`. The fall starts at the peak where the warm-up ends, as in XLNet's
+    code; BERT's measures the line from step 0 and so drops from the peak after the warm-up.
     """
     if progress < warmup:
         return progress / warmup

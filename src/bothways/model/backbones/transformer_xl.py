@@ -62,13 +62,14 @@ class TransformerXLSight(nn.Module):
 
     def forward(self, batch: Batch, memory: Memory | None, dtype: torch.dtype) -> Sight:
         length = 0 if memory is None else memory.length
-        relative = positions_of(batch, length, self.width, RelativeAttention.num_segments)
+        relative = positions_of(batch, length, self.width, RelativeAttention.num_segments, dtype)
         dropped = dataclasses.replace(relative, encodings=self.dropout(relative.encodings))
         return Sight.of(batch.num_slots, visible(batch, memory), dtype, dropped)
 
 
 def build_transformer_xl(settings: TransformerXLSettings, vocabulary: Vocabulary) -> Encoder:
     """Build Transformer-XL's encoder."""
+
     def block() -> Block:
         return Block(
             RelativeAttention(settings.width, settings.heads, settings.attention_dropout),

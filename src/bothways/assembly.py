@@ -1,0 +1,123 @@
+"""From a recipe to the parts of a run: the one place where text, format, objective and backbone come together."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bothways import runtime
+from bothways.evaluate.heldout import make_evaluator
+from bothways.formats import FORMATS, Format, Loader
+from bothways.interop.folder import LAYOUTS, Model, load_weights, write_model
+from bothways.model.backbones import build_encoder
+from bothways.objectives import build_objective
+from bothways.recipe import Recipe
+from bothways.text.prepare import Prepared
+from bothways.text.tokenizer import Layout
+from bothways.training.distributed import Place
+from bothways.training.loop import Run
+from bothways.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A run and what else was built on the way."""
+
+    run: Run
+    model: Model
+    format: Format
+    missing: tuple[str, ...]
+    """Parameters that the weights started from do not have."""
+
+
+def layout_of(recipe: Recipe) -> Layout:
+    """Return where CLS stands in this recipe's rows."""
+    return LAYOUTS[recipe.backbone.kind]
+
+
+def build_model(recipe: Recipe, tokenizer: Any, vocabulary: Vocabulary) -> Model:
+    """Build the recipe's model with fresh weights, drawn from its seed alone."""
+    runtime.seed_everything(recipe.seed)
+    encoder = build_encoder(recipe.backbone, vocabulary)
+    objective = build_objective(recipe.objective, list(recipe.extras), vocabulary, encoder)
+    return Model(encoder, objective, tokenizer, vocabulary, layout_of(recipe))
+
+
+def build_format(recipe: Recipe, prepared: Prepared) -> Format:
+    """Build the recipe's format over the training shards."""
+    build = FORMATS[recipe.format.kind][1]
+    return build(
+        recipe.format,
+        prepared.train,
+        prepared.vocabulary,
+        recipe.seed,
+        recipe.training.batch,
+        layout_of(recipe),
+    )
+
+
+def assemble(
+    recipe: Recipe, prepared: Prepared, folder: Path, place: Place, weights: Path | None = None
+) -> Assembly:
+    """Build everything a run needs, on its device; `weights` is a model folder to start from."""
+    settings = recipe.training
+    runtime.set_threads(settings.threads)
+    model = build_model(recipe, prepared.tokenizer, prepared.vocabulary)
+    missing = load_weights(weights, model.encoder, model.objective) if weights else []
+    for module in (model.encoder, model.objective):
+        module.to(place.device).train()
+    format_ = build_format(recipe, prepared)
+    loader = Loader(
+        format_,
+        model.objective.corrupt,
+        seed=recipe.seed,
+        global_rows=settings.batch,
+        micro_rows=settings.micro_batch or max(1, settings.batch // place.world),
+        rank=place.rank,
+        world=place.world,
+    )
+    evaluator = make_evaluator(prepared.valid, prepared.vocabulary, model.layout, recipe.evaluation)
+    run = Run(
+        model.encoder,
+        model.objective,
+        loader,
+        settings,
+        recipe.seed,
+        folder,
+        place,
+        runtime.choose_precision(place.device, settings.precision),
+        write_model=partial(
+            write_model,
+            model=model,
+            objective=recipe.objective,
+            extras=recipe.extras,
+            facts=_facts(recipe, prepared, model),
+        ),
+        evaluate=partial(evaluator, model.encoder, model.objective),
+    )
+    runtime.seed_everything(recipe.seed, place.rank)
+    return Assembly(run, model, format_, tuple(missing))
+
+
+def num_parameters(model: Model) -> int:
+    """Return how many numbers training changes."""
+    parts = (model.encoder, model.objective)
+    return sum(parameter.numel() for part in parts for parameter in part.parameters())
+
+
+def _facts(recipe: Recipe, prepared: Prepared, model: Model) -> dict[str, Any]:
+    backbone = recipe.backbone
+    return {
+        "name": recipe.name,
+        "objective": recipe.objective.kind,
+        "extras": ", ".join(extra.kind for extra in recipe.extras) or "none",
+        "format": f"{recipe.format.kind}, {recipe.format.length} tokens a row",
+        "backbone": f"{backbone.kind}, {backbone.layers} layers of width {backbone.width}",
+        "parameters": f"{num_parameters(model):,}",
+        "vocabulary": f"{model.vocabulary.size:,}",
+        "training text": f"{prepared.train.num_tokens:,} tokens in {prepared.train.num_documents:,} documents",
+        "seed": recipe.seed,
+        "made with": f"PyTorch {torch.__version__}",
+    }

@@ -1,0 +1,158 @@
+"""`--dry-run`: check a recipe, and estimate what it costs by running one real step on made-up text.
+
+Parameters are counted on the model itself. Memory is 16 bytes a parameter (weight, gradient, two Adam moments, all
+float32) plus what the backward pass keeps, measured on a few rows and scaled to a micro-batch. Time is that of the
+same few rows, scaled to the budget; a longer run on an idle machine is usually a little faster.
+"""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bothways import runtime
+from bothways.assembly import build_model, layout_of, num_parameters
+from bothways.batch import Batch
+from bothways.formats import FORMATS
+from bothways.interop.folder import Model
+from bothways.recipe import Recipe, check
+from bothways.training.metrics import duration
+from bothways.vocabulary import Vocabulary
+
+PROBE_TOKENS = 2048
+BYTES_PER_PARAMETER = 16
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would cost. Times in seconds, sizes in bytes; None where the budget does not tell."""
+
+    name: str
+    parameters: int
+    vocabulary: int
+    rows_per_step: int
+    tokens_per_step: int
+    steps: int | None
+    tokens: int | None
+    memory: int
+    seconds: float | None
+    tokens_per_second: float
+    device: str
+    precision: str
+
+    def lines(self) -> list[str]:
+        """Return the estimate for a person."""
+        budget = f"{self.steps:,} steps, {self.tokens:,} tokens" if self.steps and self.tokens else "by the clock"
+        seconds = duration(self.seconds) if self.seconds is not None else "unknown"
+        return [
+            f"recipe      {self.name}: everything fits together",
+            f"parameters  {self.parameters:,} (vocabulary {self.vocabulary:,})",
+            f"a step      {self.rows_per_step:,} rows, {self.tokens_per_step:,} tokens",
+            f"budget      {budget}",
+            f"memory      about {self.memory / 2**30:.1f} GiB",
+            f"time        about {seconds} at {self.tokens_per_second:,.0f} tokens/s "
+            f"(measured on {PROBE_TOKENS:,} tokens)",
+            f"runs on     {self.device}, {self.precision}",
+            "nothing was written; leave out --dry-run to train",
+        ]
+
+
+def dry_run(recipe: Recipe) -> Estimate:
+    """Check `recipe` and estimate its cost; writes nothing. Raises `UsageError` where the recipe does not fit."""
+    check(recipe)
+    settings = recipe.training
+    runtime.set_threads(settings.threads)
+    device = runtime.choose_device(settings.device)
+    precision = runtime.choose_precision(device, settings.precision)
+    vocabulary = made_up_vocabulary(_vocabulary_size(recipe))
+    model = build_model(recipe, None, vocabulary)
+    model.encoder.to(device)
+    model.objective.to(device)
+    rows = max(2, PROBE_TOKENS // recipe.format.length // 2 * 2)
+    seconds, kept = _probe(recipe, model, rows, device, precision)
+    per_step = settings.batch * recipe.format.length
+    speed = rows * recipe.format.length / seconds
+    steps = settings.steps or (settings.tokens // per_step if settings.tokens else None)
+    parameters = num_parameters(model)
+    return Estimate(
+        name=recipe.name,
+        parameters=parameters,
+        vocabulary=vocabulary.size,
+        rows_per_step=settings.batch,
+        tokens_per_step=per_step,
+        steps=steps,
+        tokens=steps * per_step if steps else None,
+        memory=BYTES_PER_PARAMETER * parameters + kept * (settings.micro_batch or settings.batch) // rows,
+        seconds=steps * per_step / speed if steps else (settings.minutes or 0) * 60 or None,
+        tokens_per_second=speed,
+        device=str(device),
+        precision=f"{precision.name} {precision.reason}",
+    )
+
+
+def made_up_vocabulary(size: int) -> Vocabulary:
+    """Return a vocabulary of `size` tokens, five of them special, every other one beginning a word."""
+    numbers = np.arange(size)
+    return Vocabulary(size, 0, 1, 2, 3, 4, 3, is_special=numbers < 5, starts_word=numbers % 2 == 0)
+
+
+def _vocabulary_size(recipe: Recipe) -> int:
+    wanted = recipe.tokenizer.vocabulary
+    return wanted if isinstance(wanted, int) else recipe.tokenizer.published_vocabulary
+
+
+def _probe(
+    recipe: Recipe, model: Model, rows: int, device: torch.device, precision: runtime.Precision
+) -> tuple[float, int]:
+    """Return the seconds of one step on `rows` rows, and the bytes that its backward pass keeps."""
+    text = _MadeUpText(model.vocabulary, rows * recipe.format.length)
+    format_ = FORMATS[recipe.format.kind][1](
+        recipe.format, text, model.vocabulary, recipe.seed, rows, layout_of(recipe)
+    )
+    examples = format_.examples(0, range(rows))
+    batch = model.objective.corrupt(examples, np.random.default_rng(recipe.seed)).to(device)
+    _step(model, batch, precision, device)
+    began = time.perf_counter()
+    kept = _step(model, batch, precision, device)
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - began, kept
+
+
+def _step(model: Model, batch: Batch, precision: runtime.Precision, device: torch.device) -> int:
+    """Run forward and backward once; return the bytes kept in between, parameters not counted."""
+    parts = (model.encoder, model.objective)
+    weights = {value.untyped_storage().data_ptr() for part in parts for value in part.parameters()}
+    storages: dict[int, int] = {}
+
+    def count(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            storages[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        with precision.autocast(device):
+            losses, _ = model.objective(model.encoder, batch, None)
+        total = torch.stack([loss.weight * loss.sum / max(1, loss.count) for loss in losses.values()]).sum()
+    total.backward()
+    return sum(storages.values())
+
+
+class _MadeUpText:
+    """Documents of random ordinary tokens, with the attributes that formats read of shards."""
+
+    def __init__(self, vocabulary: Vocabulary, tokens: int) -> None:
+        self.num_documents = 8
+        rng = np.random.default_rng(0)
+        self._documents = rng.choice(vocabulary.ordinary(), size=(self.num_documents, max(256, tokens)))
+        self.document_lengths = np.full(self.num_documents, self._documents.shape[1])
+
+    def document(self, index: int, /) -> np.ndarray:
+        return self._documents[index]
+
+    def sentence_lengths(self, index: int, /) -> np.ndarray:
+        length = self._documents.shape[1]
+        return np.diff(np.append(np.arange(0, length, 16), length))

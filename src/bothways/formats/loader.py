@@ -1,0 +1,81 @@
+"""The loader: a rank's share of each step, cut into micro-batches, corrupted, and prepared ahead in a thread.
+
+Each step is a global batch of rows. A rank takes a contiguous slice of it and cuts that into micro-batches of
+fixed rows, so a stream's columns stay in one micro-batch and its memory stays with it. All is a pure function
+of (seed, step, first row): a resumed run needs no state but its step, and another number of ranks reads the
+same rows.
+"""
+
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from bothways.batch import Batch, Examples
+from bothways.errors import UsageError
+from bothways.formats.protocol import Format
+from bothways.formats.shuffle import key_of
+
+Corrupt = Callable[[Examples, np.random.Generator], Batch]
+
+
+class Loader:
+    """The micro-batches of one rank."""
+
+    def __init__(
+        self,
+        format: Format,  # noqa: A002
+        corrupt: Corrupt,
+        *,
+        seed: int,
+        global_rows: int,
+        micro_rows: int,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        if global_rows % (world * micro_rows):
+            share = world * micro_rows
+            nearest = max(1, round(global_rows / share)) * share
+            raise UsageError(
+                f"{global_rows} rows a step are no micro-batches of {micro_rows} on {world} ranks; "
+                f"use {nearest} rows a step, or micro-batches whose size times {world} divides {global_rows}"
+            )
+        self._format = format
+        self._corrupt = corrupt
+        self._seed = seed
+        share = global_rows // world
+        self.micro_batches = tuple(
+            range(first, first + micro_rows) for first in range(rank * share, (rank + 1) * share, micro_rows)
+        )
+        """The rows of the global batch in each micro-batch of this rank; the same in every step."""
+        self.stall_seconds = 0.0
+        """How long `iterate` has kept its caller waiting."""
+
+    def step(self, step: int) -> list[Batch]:
+        """Return the micro-batches of a step, in order."""
+        return [self._micro_batch(step, rows) for rows in self.micro_batches]
+
+    def iterate(self, first_step: int = 0, ahead: int = 2) -> Iterator[list[Batch]]:
+        """Yield the micro-batches of `first_step` and all following steps, without end.
+
+        One thread prepares up to `ahead` steps in advance. Its errors are raised here, at the step they
+        belong to. Closing the iterator ends the thread.
+        """
+        pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bothways-loader")
+        try:
+            waiting = deque(pool.submit(self.step, step) for step in range(first_step, first_step + ahead))
+            for following in itertools.count(first_step + ahead):
+                began = time.perf_counter()
+                batches = waiting.popleft().result()
+                self.stall_seconds += time.perf_counter() - began
+                waiting.append(pool.submit(self.step, following))
+                yield batches
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _micro_batch(self, step: int, rows: range) -> Batch:
+        generator = np.random.Generator(np.random.Philox(key=key_of(self._seed, "corrupt", step, rows.start)))
+        return self._corrupt(self._format.examples(step, rows), generator)

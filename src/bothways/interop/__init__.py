@@ -1,0 +1,1 @@
+"""Hugging Face folders: what we write `transformers` loads unchanged, what it writes we load."""

@@ -1,0 +1,169 @@
+"""A whole model as a Hugging Face folder: weights, config, tokenizer and a model card.
+
+`config.json` carries one more entry, `bothways`, with the settings that `transformers` has no names for; a folder
+without it (somebody else's) is read as what its family was published with.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from bothways import files
+from bothways.config import Settings, build
+from bothways.errors import CheckpointError
+from bothways.interop.card import model_card
+from bothways.interop.configs import FAMILIES, backbone_of
+from bothways.interop.weights import read_weights, write_weights
+from bothways.model.backbones import NAMES, build_encoder
+from bothways.model.encoder import Encoder
+from bothways.model.settings import EncoderSettings
+from bothways.objectives import AUXILIARIES, OBJECTIVES, build_objective
+from bothways.objectives.base import Objective
+from bothways.text.tokenizer import Layout, load_tokenizer, vocabulary_of, write_tokenizer
+from bothways.vocabulary import Vocabulary
+
+ARCHITECTURES = {
+    # (backbone, trained with a pair loss)
+    ("bert", False): "BertForMaskedLM",
+    ("bert", True): "BertForPreTraining",
+    ("transformer_xl", False): "XLNetLMHeadModel",
+    ("transformer_xl", True): "XLNetLMHeadModel",
+}
+
+LAYOUTS: dict[str, Layout] = {"bert": "cls_first", "transformer_xl": "cls_last"}
+"""Where each family puts CLS: BERT first, XLNet last."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that can be asked: what every command loads from a RUN."""
+
+    encoder: Encoder
+    objective: Objective
+    tokenizer: Tokenizer
+    vocabulary: Vocabulary
+    layout: Layout
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a model folder says of itself, beside its weights."""
+
+    backbone: str
+    settings: EncoderSettings
+    objective: Settings
+    extras: tuple[Settings, ...]
+    layout: Layout
+
+
+def write_model(
+    folder: Path,
+    model: Model,
+    objective: Settings,
+    extras: Iterable[Settings],
+    *,
+    facts: Mapping[str, Any],
+) -> None:
+    """Write `model` into the existing `folder`; `facts` (plain words and numbers) go on the model card."""
+    extras = list(extras)
+    backbone = backbone_name(model.encoder.settings)
+    family = FAMILIES[backbone]
+    architecture = ARCHITECTURES[backbone, "sentence_pair" in model.objective.extras]
+    config = {
+        "architectures": [architecture],
+        "model_type": family.model_type,
+        **family.write(model.encoder.settings, model.vocabulary),
+        "tie_word_embeddings": True,
+        "dtype": "float32",
+        "bothways": {
+            "objective": objective.model_dump(mode="json"),
+            "extras": [extra.model_dump(mode="json") for extra in extras],
+            "layout": model.layout,
+        },
+    }
+    files.write_json(folder / "config.json", config)
+    write_weights(
+        folder, named_parameters(model.encoder, model.objective), NAMES[backbone], model.encoder.settings.heads
+    )
+    longest = getattr(model.encoder.settings, "max_positions", None)
+    write_tokenizer(model.tokenizer, model.layout, folder, longest)
+    files.write_text(folder / "README.md", model_card(architecture, config, facts))
+
+
+def read_model(folder: Path) -> tuple[Model, list[str]]:
+    """Read a model folder, ours or from `transformers`; also return which parameters it did not hold.
+
+    Raises `CheckpointError` for a folder that cannot be read, `DataError` for its tokenizer.
+    """
+    about = describe(folder)
+    tokenizer = load_tokenizer(folder)
+    vocabulary = vocabulary_of(tokenizer)
+    encoder = build_encoder(about.settings, vocabulary)
+    objective = build_objective(about.objective, list(about.extras), vocabulary, encoder)
+    missing = load_weights(folder, encoder, objective)
+    model = Model(encoder.eval(), objective.eval(), tokenizer, vocabulary, about.layout)
+    return model, missing
+
+
+def describe(folder: Path) -> Description:
+    """Read `config.json` only."""
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"{folder} has no config.json; give a run, a checkpoint or a Hugging Face folder"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}; use another copy") from None
+    backbone, settings = backbone_of(config, folder)
+    ours = config.get("bothways") or {}
+    wanted = ours.get("objective") or {"kind": FAMILIES[backbone].objective}
+    objective = _settings(OBJECTIVES, wanted, path)
+    extras = tuple(_settings(AUXILIARIES, values, path) for values in ours.get("extras", ()))
+    return Description(backbone, settings, objective, extras, ours.get("layout", LAYOUTS[backbone]))
+
+
+def load_weights(folder: Path, encoder: Encoder, objective: Objective) -> list[str]:
+    """Copy a folder's weights into a model of the same shape; return the names of those it lacks, left as drawn."""
+    backbone = backbone_name(encoder.settings)
+    found = read_weights(folder, NAMES[backbone], encoder.settings.heads)
+    wanted = named_parameters(encoder, objective)
+    missing = sorted(set(wanted) - set(found))
+    if any(name.startswith("encoder.") for name in missing):
+        raise CheckpointError(
+            f"{folder} lacks {missing[0]} of this model; give a checkpoint of the same backbone and size"
+        )
+    for name, parameter in wanted.items():
+        if name in found:
+            if parameter.shape != found[name].shape:
+                raise CheckpointError(
+                    f"{folder}: {name} has shape {list(found[name].shape)}, this model needs "
+                    f"{list(parameter.shape)}; give a checkpoint of the same size and vocabulary"
+                )
+            parameter.data.copy_(found[name])
+    return missing
+
+
+def named_parameters(encoder: nn.Module, objective: nn.Module) -> dict[str, Tensor]:
+    """Return all parameters as `encoder.…` and `objective.…`."""
+    parts = (("encoder", encoder), ("objective", objective))
+    return {f"{part}.{name}": value for part, module in parts for name, value in module.named_parameters()}
+
+
+def backbone_name(settings: EncoderSettings) -> str:
+    """Return the name under which a backbone's settings stand in the tables."""
+    name: str = settings.kind  # type: ignore[attr-defined]
+    return name
+
+
+def _settings(table: Mapping[str, tuple[type[Settings], Any]], values: Any, path: Path) -> Settings:
+    kind = values.get("kind") if isinstance(values, dict) else None
+    if kind not in table:
+        raise CheckpointError(f"{path} names {kind!r}, which this Bothways does not know; use a newer one")
+    return build(table[kind][0], values, str(path))

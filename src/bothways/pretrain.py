@@ -1,0 +1,226 @@
+"""`bothways pretrain`: from a recipe and text to a trained model in a run folder."""
+
+import contextlib
+import dataclasses
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bothways import files, runtime
+from bothways.assembly import Assembly, assemble, num_parameters
+from bothways.errors import CheckpointError, DataError, UsageError
+from bothways.interop.folder import describe
+from bothways.recipe import Recipe, check, write_resolved
+from bothways.text.prepare import Prepared, prepare
+from bothways.training import distributed, run_folder
+from bothways.training.distributed import Place
+from bothways.training.loop import train
+from bothways.training.metrics import Progress, duration
+from bothways.training.state import State
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """What a run came to."""
+
+    folder: Path
+    checkpoint: Path
+    """The best checkpoint: a Hugging Face folder."""
+    steps: int
+    tokens: int
+    seconds: float
+    held_out: dict[str, float]
+    """Held-out numbers of the best checkpoint."""
+
+    def lines(self) -> list[str]:
+        """Say where everything is, and what to do next."""
+        numbers = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in self.held_out.items())
+        return [
+            f"trained {self.steps:,} steps, {self.tokens:,} tokens in {duration(self.seconds)}; {numbers}",
+            f"model: {self.checkpoint} (transformers loads this folder)",
+            f'next:  bothways fill {self.folder} "text with a [?]"  ·  '
+            f"bothways score {self.folder} text.txt",
+        ]
+
+
+def pretrain(
+    recipe: Recipe,
+    out: Path | None,
+    *,
+    resume: bool = False,
+    start_from: Path | None = None,
+    quiet: bool = False,
+) -> Pretrained:
+    """Train a recipe into a run folder, or continue the run that is there.
+
+    `start_from` is a run, checkpoint or Hugging Face folder whose weights, backbone and tokenizer are taken over.
+    Raises every `BothwaysError`; see `training.loop.train` for those of training itself.
+    """
+    if start_from is not None:
+        start_from = run_folder.resolve_run(start_from)
+        recipe = _continued(recipe, start_from)
+    check(recipe)
+    if recipe.data.train is None:
+        raise UsageError("there is no text to train on; give a file or a folder with --data, or --data embedded")
+    with distributed.joined(recipe.training.device) as place, Progress(quiet=quiet or not place.is_main) as bar:
+        folder = out or next_folder(recipe.name)
+        prepared = _prepared(recipe, place, bar.say)
+        with _alone(folder, place):
+            return _train(recipe, prepared, folder, place, bar, resume=resume, start_from=start_from)
+
+
+def _train(
+    recipe: Recipe,
+    prepared: Prepared,
+    folder: Path,
+    place: Place,
+    bar: Progress,
+    *,
+    resume: bool,
+    start_from: Path | None,
+) -> Pretrained:
+    checkpoint = _where_to_go_on(folder, resume, bar.say)
+    if checkpoint is not None:
+        _refuse_other_text(folder, prepared)
+    built = assemble(recipe, prepared, folder, place, checkpoint or start_from)
+    if place.is_main:
+        _write_down(recipe, prepared, built, folder)
+    for line in _opening(recipe, built, checkpoint):
+        bar.say(line)
+    state = train(built.run, bar, checkpoint)
+    return _outcome(folder, state)
+
+
+def shards_folder(recipe: Recipe) -> Path:
+    """Return where the recipe's shards are kept: one folder for each text and tokenizer, shared by all runs."""
+    if recipe.data.shards is not None:
+        return Path(recipe.data.shards)
+    words = json.dumps(
+        [recipe.data.model_dump(mode="json"), recipe.tokenizer.model_dump(mode="json")], sort_keys=True
+    )
+    return RUNS / "shards" / files.digest(words)[:12]
+
+
+def prepared_text(recipe: Recipe, say: Callable[[str], None]) -> Prepared:
+    """Return the recipe's tokenizer and shards, made now or found ready."""
+    return prepare(recipe.data, recipe.tokenizer, shards_folder(recipe), say)
+
+
+def _prepared(recipe: Recipe, place: Place, say: Callable[[str], None]) -> Prepared:
+    """Prepare the text once, in the main process; the others read what it wrote."""
+    if not place.is_main:
+        distributed.barrier()
+        return prepared_text(recipe, say)
+    ready = prepared_text(recipe, say)
+    distributed.barrier()
+    return ready
+
+
+def _continued(recipe: Recipe, folder: Path) -> Recipe:
+    """Take the backbone and the tokenizer from a model folder; everything else stays the recipe's."""
+    about = describe(folder)
+    if about.backbone != recipe.backbone.kind:
+        raise UsageError(
+            f"{folder} holds a {about.backbone} backbone, the recipe {recipe.name} trains {recipe.backbone.kind}; "
+            f"choose a recipe of that backbone"
+        )
+    tokenizer = recipe.tokenizer.model_copy(update={"path": str(folder)})
+    backbone = about.settings
+    if hasattr(recipe.backbone, "memory"):
+        backbone = backbone.model_copy(update={"memory": recipe.backbone.memory})
+    return recipe.model_copy(update={"tokenizer": tokenizer, "backbone": backbone})
+
+
+def _where_to_go_on(folder: Path, resume: bool, say: Callable[[str], None]) -> Path | None:
+    """Return the checkpoint to resume from; refuse to overwrite a run that was not asked to be resumed."""
+    if resume:
+        found = run_folder.newest_complete(folder, say)
+        if found is None and not (folder / "recipe.yaml").exists():
+            raise CheckpointError(f"{folder} holds no run to resume; leave out --resume to begin one")
+        if found is None:
+            say(f"{folder} has no complete checkpoint yet; beginning anew")
+        return found
+    if (folder / "checkpoints").exists():
+        raise UsageError(
+            f"{folder} already holds a run; continue it with --resume, or choose another folder with --out"
+        )
+    return None
+
+
+def _refuse_other_text(folder: Path, prepared: Prepared) -> None:
+    """A resumed run must see the very tokens it began with."""
+    path = folder / "environment.json"
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))["data"]["fingerprint"]
+    except (OSError, ValueError, KeyError):
+        raise CheckpointError(f"{path} is missing or damaged; the run's text cannot be checked") from None
+    if before != prepared.train.fingerprint:
+        raise DataError(
+            f"the text or tokenizer of {folder} has changed since the run began, so it cannot be resumed exactly; "
+            "restore it, or begin a new run with --from"
+        )
+
+
+def _write_down(recipe: Recipe, prepared: Prepared, built: Assembly, folder: Path) -> None:
+    write_resolved(recipe, folder / "recipe.yaml")
+    precision = built.run.precision
+    files.write_json(
+        folder / "environment.json",
+        runtime.environment()
+        | {
+            "device": str(built.run.place.device),
+            "world": built.run.place.world,
+            "precision": f"{precision.name} {precision.reason}",
+            "parameters": num_parameters(built.model),
+            "data": {
+                "fingerprint": prepared.train.fingerprint,
+                "shards": str(prepared.folder),
+                "train_tokens": prepared.train.num_tokens,
+                "valid_tokens": prepared.valid.num_tokens,
+            },
+        },
+    )
+
+
+def _opening(recipe: Recipe, built: Assembly, checkpoint: Path | None) -> list[str]:
+    """Say what is about to run, and why in this precision."""
+    place, precision = built.run.place, built.run.precision
+    lines = [
+        f"{recipe.name}: {num_parameters(built.model) / 1e6:.1f} M parameters on {place.device}"
+        + (f" × {place.world}" if place.world > 1 else "")
+        + f", {precision.name} {precision.reason}",
+        *built.format.report(),
+    ]
+    if built.missing:
+        lines.append("drawn anew, absent in the weights started from: " + ", ".join(built.missing))
+    if checkpoint is not None:
+        lines.append(f"going on from {checkpoint.name}")
+    return lines
+
+
+def _outcome(folder: Path, state: State) -> Pretrained:
+    best = run_folder.best(folder)
+    checkpoint = best.folder if best else run_folder.checkpoint_folder(folder, state.step)
+    held_out = {best.metric: best.value} if best else {}
+    return Pretrained(folder, checkpoint, state.step, state.tokens, round(state.seconds, 1), held_out)
+
+
+def next_folder(name: str) -> Path:
+    """Return `runs/<recipe>-<n>` with the next free number."""
+    pattern = re.compile(re.escape(name) + r"-(\d+)")
+    taken = RUNS.iterdir() if RUNS.is_dir() else iter(())
+    numbers = [int(match[1]) for path in taken if (match := pattern.fullmatch(path.name))]
+    return RUNS / f"{name}-{max(numbers, default=0) + 1}"
+
+
+def _alone(folder: Path, place: Place) -> contextlib.AbstractContextManager[None]:
+    return run_folder.locked(folder) if place.is_main else contextlib.nullcontext()
+
+
+def as_json(outcome: Pretrained) -> dict[str, object]:
+    """Return an outcome for `--json`."""
+    return dataclasses.asdict(outcome)

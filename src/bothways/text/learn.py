@@ -1,0 +1,203 @@
+"""Learning a vocabulary from text: WordPiece, Unigram or byte-level BPE, the same every time.
+
+Two properties of the `tokenizers` trainers had to be mended. Its WordPiece trainer numbers the `##` letters
+in the order of a randomly seeded hash map and breaks ties by those numbers, so the vocabulary differs from
+run to run; here they are given to it beforehand, in order. Its Unigram trainer adds numbers up in a random
+order; here the scores are rounded, the pieces sorted, and letters without a score of their own settled.
+"""
+
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from typing import Literal
+
+from pydantic import Field
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+from bothways.config import Settings
+from bothways.errors import DataError
+from bothways.text.sample import count_characters, num_frequent_words, take_sample
+
+BERT_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+"""Ids 0 to 4."""
+XLNET_SPECIALS = ("<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>")
+"""Ids 0 to 8, as in XLNet's released vocabulary."""
+_LEAST_AUTO = 512
+"""No text is so small that fewer entries are tried (byte-level BPE needs 256 for the bytes)."""
+_COVERAGE = 0.9999
+"""Characters beyond this share of the text, the rarest, are left to the unknown token."""
+_CJK = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]")
+_LONGEST_PIECE = 16
+"""Characters in a Unigram piece, as in SentencePiece."""
+
+
+class TokenizerSettings(Settings):
+    """The tokenizer: learned from the training text, or an existing one."""
+
+    kind: Literal["wordpiece", "unigram", "bpe"] = "wordpiece"
+    """BERT's WordPiece, XLNet's Unigram or RoBERTa's byte-level BPE."""
+    vocabulary: int | Literal["auto"] = "auto"
+    """Entries, special tokens included; "auto": the published size, but no more entries than there are
+    different words that occur at least 10 times in the training text (and at least 512)."""
+    published_vocabulary: int = Field(default=30522, ge=16)
+    """The size that "auto" never exceeds: the published model's."""
+    lowercase: bool = False
+    """Whether case (and, with WordPiece, accents) is removed, as in BERT's uncased models."""
+    path: str | None = None
+    """An existing tokenizer.json or Hugging Face folder, used instead of learning one."""
+
+
+def train_tokenizer(texts: Iterable[str], settings: TokenizerSettings) -> Tokenizer:
+    """Learn a tokenizer; at most 100 MB of the texts are used.
+
+    Raises `DataError` if there is no text, or if `settings.vocabulary` is a number that it cannot fill.
+    """
+    sample = take_sample(texts)
+    characters = count_characters(sample)
+    if not characters:
+        raise DataError("cannot learn a vocabulary: the training text is empty; give data.train more text")
+    wanted = vocabulary_goal(sample, settings)
+    tokenizer = _LEARNERS[settings.kind](sample, characters, wanted, settings.lowercase)
+    _check_size(tokenizer.get_vocab_size(), settings)
+    return tokenizer
+
+
+def vocabulary_goal(texts: list[str], settings: TokenizerSettings) -> int:
+    """Return the vocabulary size to learn: the number the user set, or what "auto" means for these texts."""
+    if settings.vocabulary != "auto":
+        return settings.vocabulary
+    supported = num_frequent_words(texts, settings.published_vocabulary, settings.lowercase)
+    return min(settings.published_vocabulary, max(_LEAST_AUTO, supported))
+
+
+def _check_size(size: int, settings: TokenizerSettings) -> None:
+    wanted = settings.vocabulary
+    if wanted == "auto" or size == wanted:
+        return
+    if size > wanted:
+        raise DataError(
+            f"tokenizer.vocabulary={wanted} is too small: special tokens and single letters alone are {size} entries; "
+            f"set tokenizer.vocabulary={size} or more, or auto"
+        )
+    raise DataError(
+        f"tokenizer.vocabulary={wanted} is larger than the text supports: it fills {size} entries; "
+        f"set tokenizer.vocabulary={size} or less, or auto, or give more text"
+    )
+
+
+def _learn_wordpiece(texts: list[str], characters: Counter[str], size: int, lowercase: bool) -> Tokenizer:
+    tokenizer = wordpiece({}, lowercase)
+    alphabet = _alphabet(_normalised(characters, tokenizer.normalizer), (size - len(BERT_SPECIALS)) // 2)
+    inner = ["##" + letter for letter in alphabet if not _stands_alone(letter)]
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=size,
+        special_tokens=[*BERT_SPECIALS, *inner],
+        initial_alphabet=alphabet,
+        limit_alphabet=len(alphabet),
+        min_frequency=2,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return wordpiece(tokenizer.get_vocab(), lowercase)
+
+
+def wordpiece(vocabulary: dict[str, int], lowercase: bool) -> Tokenizer:
+    """Return BERT's tokenizer with a vocabulary: its normaliser, its words, greedy longest pieces."""
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece(prefix="##")
+    tokenizer.add_special_tokens([token for token in BERT_SPECIALS if token in vocabulary])
+    return tokenizer
+
+
+def _learn_unigram(texts: list[str], characters: Counter[str], size: int, lowercase: bool) -> Tokenizer:
+    tokenizer = _unigram(None, lowercase)
+    alphabet = _alphabet(characters, (size - len(XLNET_SPECIALS)) // 2)
+    rare = "".join(re.escape(letter) for letter in sorted(set(characters).difference(alphabet)))
+    known = re.compile(f"[{rare}]+").sub if rare else None
+    trainer = trainers.UnigramTrainer(
+        vocab_size=size,
+        special_tokens=list(XLNET_SPECIALS),
+        unk_token="<unk>",
+        max_piece_length=_LONGEST_PIECE,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator((known(" ", text) if known else text for text in texts), trainer)
+    learned = json.loads(tokenizer.to_str())["model"]["vocab"]
+    pieces = {piece: round(score, 6) for piece, score in learned if piece not in XLNET_SPECIALS}
+    ordered = sorted(_settled(pieces, characters).items(), key=lambda item: (-item[1], item[0]))
+    return _unigram([*((token, 0.0) for token in XLNET_SPECIALS), *ordered], lowercase)
+
+
+def _settled(pieces: dict[str, float], characters: Counter[str]) -> dict[str, float]:
+    """Give the letters that the trainer put back after pruning their scores by frequency.
+
+    It puts them back in random order, each 0.0001 above the one before, from the smallest score upwards.
+    """
+    letters = [piece for piece in pieces if len(piece) == 1]
+    highest = min(pieces.values()) + 1e-4 * len(letters)
+    affected = sorted((letter for letter in letters if pieces[letter] <= highest), key=lambda c: (-characters[c], c))
+    scores = sorted((pieces[letter] for letter in affected), reverse=True)
+    return pieces | dict(zip(affected, scores, strict=True))
+
+
+def _unigram(pieces: list[tuple[str, float]] | None, lowercase: bool) -> Tokenizer:
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0) if pieces else models.Unigram())
+    lower = [normalizers.Lowercase()] if lowercase else []
+    spaces = [normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()]
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), *lower, *spaces])
+    # Pieces never join a letter and a mark, as SentencePiece keeps scripts apart: words stay whole.
+    marks = pre_tokenizers.Split(Regex(r"▁?[^\p{L}\p{N}\p{M}▁]"), "isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Metaspace(), marks])
+    tokenizer.decoder = decoders.Metaspace()
+    tokenizer.add_special_tokens(list(XLNET_SPECIALS) if pieces else [])
+    return tokenizer
+
+
+def _learn_bpe(texts: list[str], characters: Counter[str], size: int, lowercase: bool) -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    lower = [normalizers.Lowercase()] if lowercase else []
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), *lower])
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=size,
+        special_tokens=list(XLNET_SPECIALS),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        min_frequency=2,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def _alphabet(characters: Counter[str], most: int) -> list[str]:
+    """Return the most frequent characters that cover the text, at most `most` of them, sorted."""
+    covered = 0
+    kept = []
+    for letter, count in sorted(characters.items(), key=lambda item: (-item[1], item[0])):
+        if covered >= _COVERAGE * characters.total() or len(kept) >= most:
+            break
+        kept.append(letter)
+        covered += count
+    return sorted(kept)
+
+
+def _normalised(characters: Counter[str], normalizer: normalizers.Normalizer) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for letter, count in characters.items():
+        for part in normalizer.normalize_str(letter).split():
+            counts.update(dict.fromkeys(part, count))
+    return counts
+
+
+def _stands_alone(letter: str) -> bool:
+    """Whether BERT's pre-tokenizer makes this character a word of its own: punctuation and CJK."""
+    is_ascii_mark = letter.isascii() and not letter.isalnum()
+    return is_ascii_mark or unicodedata.category(letter)[0] == "P" or _CJK.match(letter) is not None
+
+
+_LEARNERS = {"wordpiece": _learn_wordpiece, "unigram": _learn_unigram, "bpe": _learn_bpe}

@@ -1,0 +1,188 @@
+"""One reader per kind of file, each a stream of texts in bounded memory.
+
+A reader never stops a run: rows that do not parse are counted, and a file that ends in the middle (a cut-off
+download) gives what it holds and is named in the report.
+"""
+
+import gzip
+import io
+import json
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import pyarrow
+import pyarrow.parquet
+import zstandard
+
+from bothways.text.cleaning import clean, text_chunks, without_mark
+from bothways.text.report import CorpusReport
+
+ROW_BYTES = 2**28
+"""A longer JSON row is skipped: 256 MB."""
+
+_SPACES_BETWEEN_ROWS = " \t\n\r,[]"
+_COMPRESSIONS = (".gz", ".zst")
+
+Texts = Iterator[str]
+Reader = Callable[[BinaryIO, str, CorpusReport], Texts]
+
+
+def kind_of(path: Path) -> str | None:
+    """Return "txt", "jsonl", "json" or "parquet", looking through .gz and .zst; None for any other name."""
+    name = path.name.lower()
+    for compression in _COMPRESSIONS:
+        name = name.removesuffix(compression)
+    extension = name.rpartition(".")[2] if "." in name else ""
+    return extension if extension == "txt" or extension in ROW_READERS else None
+
+
+def files_under(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder and its subfolders in sorted order; hidden ones are skipped."""
+    visited: set[str] = set()
+    for root, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(root)
+        folders[:] = [] if real in visited else sorted(name for name in folders if not name.startswith("."))
+        names = [] if real in visited else sorted(name for name in names if not name.startswith("."))
+        visited.add(real)
+        yield from (Path(root, name) for name in names)
+
+
+def texts_of_file(
+    path: Path, text_field: str, read_plain: Callable[[Iterator[str]], Texts], report: CorpusReport
+) -> Texts:
+    """Yield the texts of one file of a known kind; `read_plain` cuts the decoded text of a .txt file."""
+    report.files += 1
+    if path.stat().st_size == 0:
+        report.empty_files += 1
+        return
+    kind = kind_of(path)
+    try:
+        with _opened(path) as stream:
+            if kind is None or kind == "txt":
+                yield from read_plain(text_chunks(stream, report))
+            else:
+                yield from ROW_READERS[kind](stream, text_field, report)
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError, pyarrow.ArrowException) as error:
+        report.unreadable_files.append(f"{path}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+
+
+def _opened(path: Path) -> BinaryIO:
+    name = path.name.lower()
+    if name.endswith(".gz"):
+        return cast(BinaryIO, gzip.open(path, "rb"))
+    if name.endswith(".zst"):
+        # Long-distance windows (zstd --long=31) are allowed, and files may hold several frames.
+        context = zstandard.ZstdDecompressor(max_window_size=2**31)
+        stream = context.stream_reader(path.open("rb"), read_across_frames=True, closefd=True)
+        return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, stream), 2**17))
+    return path.open("rb")
+
+
+def _rows_of_lines(stream: BinaryIO, text_field: str, report: CorpusReport) -> Texts:
+    """Read JSON Lines: one JSON object a line."""
+    is_first = True
+    while line := stream.readline(ROW_BYTES):
+        is_whole = line.endswith(b"\n") or len(line) < ROW_BYTES
+        if not is_whole:
+            _skip_line(stream)
+            report.bad_rows += 1
+            continue
+        text = clean(line.decode("utf-8", "surrogateescape"), report)
+        if is_first:
+            text, is_first = without_mark(text, report), False
+        if not text.strip():
+            continue
+        try:
+            row = json.loads(text, strict=False)
+        except (ValueError, RecursionError):
+            report.bad_rows += 1
+            continue
+        yield from _text_in(row, text_field, report)
+
+
+def _skip_line(stream: BinaryIO) -> None:
+    while (rest := stream.readline(2**20)) and not rest.endswith(b"\n"):
+        pass
+
+
+def _rows_of_json(stream: BinaryIO, text_field: str, report: CorpusReport) -> Texts:
+    """Read a JSON list of objects, or objects one after another, however they are laid out."""
+    for row in _json_values(text_chunks(stream, report), report):
+        yield from _text_in(row, text_field, report)
+
+
+def _json_values(chunks: Iterator[str], report: CorpusReport) -> Iterator[Any]:
+    decoder = json.JSONDecoder(strict=False)
+    pending, wanted, is_all = "", 0, False
+    while True:
+        # A row that goes on beyond what was read is tried again when there is twice as much.
+        while len(pending) <= wanted and not is_all:
+            chunk = next(chunks, "")
+            pending, is_all = pending + chunk, not chunk
+        pending, wanted = pending.lstrip(_SPACES_BETWEEN_ROWS), 0
+        if not pending:
+            if is_all:
+                return
+            continue
+        try:
+            value, end = decoder.raw_decode(pending)
+        except (ValueError, RecursionError) as error:
+            if not is_all and len(pending) < ROW_BYTES and _is_cut_off(error, len(pending)):
+                wanted = 2 * len(pending)
+                continue
+            report.bad_rows += 1
+            pending = pending.partition("\n")[2]
+            continue
+        yield value
+        pending = pending[end:]
+
+
+def _is_cut_off(error: Exception, size: int) -> bool:
+    """Whether the parser failed at the end of what was read, not at a mistake within it."""
+    if not isinstance(error, json.JSONDecodeError):
+        return False
+    longest_literal = 12
+    return error.pos > size - longest_literal or error.msg.startswith("Unterminated string")
+
+
+def _text_in(row: Any, text_field: str, report: CorpusReport) -> Texts:
+    text = row.get(text_field) if isinstance(row, dict) else None
+    if isinstance(text, str):
+        yield clean(text, report)
+    else:
+        report.rows_without_text += 1
+
+
+def _rows_of_parquet(stream: BinaryIO, text_field: str, report: CorpusReport) -> Texts:
+    """Read one column of a Parquet file, some rows at a time."""
+    with _seekable(stream) as source:
+        table = pyarrow.parquet.ParquetFile(source, pre_buffer=False)
+        if text_field not in table.schema_arrow.names:
+            report.rows_without_text += table.metadata.num_rows
+            return
+        for batch in table.iter_batches(batch_size=256, columns=[text_field], use_threads=False):
+            for value in batch.column(0).to_pylist():
+                text = value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+                yield from _text_in({text_field: text}, text_field, report)
+
+
+def _seekable(stream: BinaryIO) -> BinaryIO:
+    """Return the stream itself, or its decompressed content in a temporary file: Parquet is read from its end."""
+    if not isinstance(stream, gzip.GzipFile) and stream.seekable():
+        return stream
+    unpacked = cast(BinaryIO, tempfile.TemporaryFile())
+    shutil.copyfileobj(stream, unpacked)
+    unpacked.seek(0)
+    return unpacked
+
+
+ROW_READERS: dict[str, Reader] = {
+    "jsonl": _rows_of_lines,
+    "json": _rows_of_json,
+    "parquet": _rows_of_parquet,
+}

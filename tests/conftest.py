@@ -1,0 +1,80 @@
+"""What holds in every test: no network, at most two threads, and a reason for everything that is skipped."""
+
+import ipaddress
+import os
+import socket
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+MOST_THREADS = 2
+
+# Read by the libraries when they are imported, so this stands before any of them, for subprocesses too.
+for _name in THREADS:
+    _wanted = os.environ.get(_name, "")
+    os.environ[_name] = str(min(int(_wanted), MOST_THREADS) if _wanted.isdecimal() else MOST_THREADS)
+for _name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
+    os.environ[_name] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+# The same examples on every machine, and no deadline: a shared processor may stall for seconds.
+settings.register_profile("bothways", derandomize=True, deadline=None, database=None)
+settings.load_profile("bothways")
+
+MARKERS = {
+    "gpu": "needs a CUDA device",
+    "slow": "takes more than ten seconds",
+}
+
+
+class NetworkBlockedError(RuntimeError):
+    """A test tried to reach another machine."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name, meaning in MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("there is no CUDA device here")
+
+
+@pytest.fixture(autouse=True)
+def _only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse connections and name look-ups that leave this machine."""
+
+    def guarded(name: str) -> Any:
+        original = getattr(socket.socket, name)
+
+        def connect(self: socket.socket, address: Any, *rest: Any) -> Any:
+            if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_local(address[0]):
+                raise NetworkBlockedError(f"tests reach no other machine, and {address[0]} is one")
+            return original(self, address, *rest)
+
+        return connect
+
+    look_up = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *rest: Any, **more: Any) -> Any:
+        if host is not None and not _is_local(host):
+            raise NetworkBlockedError(f"tests reach no other machine, and {host} is one")
+        return look_up(host, *rest, **more)
+
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, guarded(name))
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+def _is_local(host: str | bytes) -> bool:
+    name = host.decode() if isinstance(host, bytes) else host
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name in {"", "localhost", socket.gethostname()}

@@ -1,0 +1,263 @@
+"""Tiny vocabularies, encoders, objectives and rows, and the one table of cases that drives the contract tests."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from bothways.batch import IGNORED, NEVER, Batch, Examples
+from bothways.model.backbones import BACKBONES, build_encoder
+from bothways.model.encoder import Encoder
+from bothways.objectives import OBJECTIVES, build_objective
+from bothways.objectives.base import Objective
+from bothways.objectives.sentence_pair import SentencePairSettings
+from bothways.vocabulary import Vocabulary
+
+PAD, UNK, CLS, SEP, MASK = range(5)
+SIZE = 61
+LENGTH = 16
+
+
+def make_vocabulary(size: int = SIZE) -> Vocabulary:
+    """Ids 0 to 4 are special; of the others, two in three begin a word."""
+    ids = np.arange(size)
+    return Vocabulary(
+        size=size,
+        pad=PAD,
+        unk=UNK,
+        cls=CLS,
+        sep=SEP,
+        mask=MASK,
+        end_of_document=SEP,
+        is_special=ids <= MASK,
+        starts_word=(ids <= MASK) | (ids % 3 != 0),
+    )
+
+
+VOCABULARY = make_vocabulary()
+
+
+def make_encoder(
+    kind: str, *, seed: int = 0, dtype: torch.dtype = torch.float64, deviation: float = 0.2, **values: Any
+) -> Encoder:
+    """Return a tiny encoder without dropout, in `dtype`, every parameter random (biases and norms too)."""
+    shape = {"layers": 2, "width": 32, "heads": 2, "feed_forward": 48, "dropout": 0.0, "attention_dropout": 0.0}
+    settings = BACKBONES[kind][0](**{**shape, **values})
+    return randomise(build_encoder(settings, VOCABULARY), seed, deviation).to(dtype)
+
+
+def make_objective(
+    name: str, encoder: Encoder, *, pair: bool = False, seed: int = 1, deviation: float = 0.2, **values: Any
+) -> Objective:
+    """Return an objective with random heads in the encoder's dtype."""
+    extras = [SentencePairSettings()] if pair else []
+    objective = build_objective(OBJECTIVES[name][0](**values), extras, VOCABULARY, encoder)
+    return randomise(objective, seed, deviation).to(encoder.token_embedding.dtype)
+
+
+def randomise(module: nn.Module, seed: int, deviation: float) -> Any:
+    """Draw every parameter, around 1 for normalisation weights and around 0 for all others."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            parameter.normal_(0.0, deviation, generator=generator)
+            if "norm" in name and name.endswith("weight"):
+                parameter.add_(1.0)
+    return module
+
+
+def words(count: int, seed: int = 0, rows: int | None = None) -> np.ndarray:
+    """Return random ordinary tokens, int32 [count] or [rows, count]."""
+    shape = (count,) if rows is None else (rows, count)
+    return np.random.default_rng(seed).integers(MASK + 1, SIZE, shape).astype(np.int32)
+
+
+def pairs(rows: int = 4, length: int = LENGTH, *, left: bool = False, seed: int = 0) -> Examples:
+    """Rows `[CLS] A [SEP] B [SEP]` of falling length, padded on the right or, CLS last, on the left; labelled."""
+    tokens = np.full((rows, length), PAD, dtype=np.int32)
+    segments = np.zeros_like(tokens)
+    positions = np.zeros_like(tokens)
+    for row in range(rows):
+        text = words(length, seed * 100 + row)
+        used = length - row % 4
+        a = used // 2 - 1
+        inside = np.concatenate([text[:a], [SEP], text[a : used - 3], [SEP]])
+        kinds = (np.arange(used - 1) > a).astype(np.int32)
+        if left:
+            tokens[row, length - used :] = [*inside, CLS]
+            segments[row, length - used :] = [*kinds, 2]
+            positions[row, length - used :] = np.arange(used)
+        else:
+            tokens[row, :used] = [CLS, *inside]
+            segments[row, :used] = [0, *kinds]
+            positions[row] = np.arange(length)
+    return Examples(tokens, segments, positions, labels=np.arange(rows) % 2)
+
+
+def left_padded_pairs(rows: int = 4, length: int = LENGTH) -> Examples:
+    """XLNet's layout of the same."""
+    return pairs(rows, length, left=True)
+
+
+def packed(rows: int = 4, length: int = LENGTH, *, seed: int = 0) -> Examples:
+    """Rows of three documents whose positions restart; documents do not see each other."""
+    tokens = words(length, seed, rows)
+    slots = np.broadcast_to(np.arange(length), tokens.shape)
+    first = length // 3 + np.arange(rows)[:, None] % 2
+    second = first + length // 3
+    documents = (slots >= first).astype(np.int32) + (slots >= second)
+    starts = np.choose(documents, [np.zeros_like(first), first, second])
+    tokens[slots == first - 1] = SEP
+    tokens[slots == second - 1] = SEP
+    tokens[:, 0] = CLS
+    return Examples(tokens, np.zeros_like(tokens), (slots - starts).astype(np.int32), documents)
+
+
+def whole(rows: int = 4, length: int = LENGTH, *, seed: int = 0) -> Examples:
+    """Rows of one document and no padding: every slot sees every other."""
+    tokens = words(length, seed, rows)
+    tokens[:, 0] = CLS
+    tokens[:, -1] = SEP
+    positions = np.broadcast_to(np.arange(length, dtype=np.int32), tokens.shape).copy()
+    return Examples(tokens, np.zeros_like(tokens), positions)
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamRow:
+    """A step of all columns, and where each slot's token stands in the stream (-1: a special token)."""
+
+    examples: Examples
+    offsets: np.ndarray
+
+
+def stream(
+    step: int = 0, columns: int = 4, length: int = LENGTH, *, bidirectional: bool = True, seed: int = 0
+) -> StreamRow:
+    """Rows `[reuse][A][SEP][B][SEP][CLS]` of consecutive text; every other column is read backward.
+
+    B continues A in even steps; in odd steps it comes from a part of the stream that no other row reads.
+    """
+    reuse = length // 2
+    column, reach = 10_000, length - 3
+    text = words(columns * column, seed)
+    tokens = np.empty((columns, length), dtype=np.int32)
+    offsets = np.full((columns, length), -1)
+    segments = np.zeros_like(tokens)
+    positions = np.empty_like(tokens)
+    a = (length - reuse - 3) // 2
+    for row in range(columns):
+        begin = row * column + step * reuse
+        backward = bidirectional and row % 2 == 1
+        last = (row + 1) * column - 1 - step * reuse
+        places = last - np.arange(reach) if backward else begin + np.arange(reach)
+        if step % 2:
+            places[reuse + a :] = row * column + 5000 + 20 * step + np.arange(reach - reuse - a)[:: -1 if backward else 1]
+        slots = np.r_[0 : reuse + a, reuse + a + 1 : length - 2]
+        offsets[row, slots] = places
+        tokens[row] = np.where(offsets[row] >= 0, text[offsets[row]], SEP)
+        tokens[row, -1] = CLS
+        segments[row, reuse + a + 1 :] = 1
+        segments[row, -1] = 2
+        positions[row] = (step * reuse + np.arange(length)) * (-1 if backward else 1)
+    documents = np.zeros_like(tokens)
+    labels = np.full(columns, step % 2)
+    return StreamRow(
+        Examples(tokens, segments, positions, documents, second_block=reuse, carry=reuse, labels=labels), offsets
+    )
+
+
+def stream_examples(rows: int = 4, length: int = LENGTH) -> Examples:
+    """The first step of a bidirectional stream."""
+    return stream(0, rows, length).examples
+
+
+FORMATS: dict[str, Callable[..., Examples]] = {
+    "whole": whole,
+    "pairs": pairs,
+    "left padded pairs": left_padded_pairs,
+    "packed": packed,
+    "stream": stream_examples,
+}
+
+OBJECTIVE_CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "masked token": ("masked", {"select": "token"}),
+    "masked word": ("masked", {"select": "word"}),
+    "masked ngram": ("masked", {"select": "ngram"}),
+    "permutation span context": ("permutation", {"select": "span", "specials": "context"}),
+    "permutation span original": ("permutation", {"select": "span", "specials": "original"}),
+    "permutation released context": ("permutation", {"select": "released", "specials": "context"}),
+    "permutation released original": ("permutation", {"select": "released", "specials": "original"}),
+    "permutation token context": ("permutation", {"select": "token", "specials": "context"}),
+    "permutation token original": ("permutation", {"select": "token", "specials": "original"}),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One member of the table: an objective on a backbone over a format's rows."""
+
+    objective: str
+    backbone: str
+    format: str
+
+    def __str__(self) -> str:
+        return f"{self.objective} / {self.backbone} / {self.format}"
+
+    @property
+    def examples(self) -> Examples:
+        return FORMATS[self.format]()
+
+    def build(self, **values: Any) -> tuple[Encoder, Objective]:
+        encoder = make_encoder(self.backbone, **values)
+        name, settings = OBJECTIVE_CASES[self.objective]
+        return encoder, make_objective(name, encoder, pair=self.examples.labels is not None, **settings)
+
+
+CASES = [
+    Case(objective, backbone, rows)
+    for objective in OBJECTIVE_CASES
+    for backbone in BACKBONES
+    for rows in FORMATS
+    # BERT has no signed positions, which a bidirectional stream needs.
+    if not (backbone == "bert" and rows == "stream")
+]
+
+every_case = pytest.mark.parametrize("case", CASES, ids=str)
+every_objective = pytest.mark.parametrize("named", OBJECTIVE_CASES)
+every_backbone = pytest.mark.parametrize("backbone", list(BACKBONES))
+
+
+def unpadded(examples: Examples, row: int, **changes: Any) -> Examples:
+    """Return one row without its padding."""
+    kept = examples.tokens[row] != PAD
+    return take(examples, [row], kept, **changes)
+
+
+def take(examples: Examples, rows: Any, slots: Any, **changes: Any) -> Examples:
+    """Return some rows and slots of examples."""
+    parts = {
+        name: None if value is None else value[rows][:, slots]
+        for name in ("tokens", "segments", "positions", "documents")
+        for value in [getattr(examples, name)]
+    }
+    labels = None if examples.labels is None else examples.labels[rows]
+    return dataclasses.replace(examples, **{**parts, "labels": labels, **changes})
+
+
+def without_probes(batch: Batch) -> Batch:
+    """Return the batch of the content slots alone."""
+    now = None if batch.now is None else batch.now[:, : batch.num_slots]
+    return dataclasses.replace(batch, probes=None, now=now)
+
+
+def is_padding(batch: Batch) -> torch.Tensor:
+    """Return bool [rows, slots]."""
+    return torch.zeros_like(batch.tokens, dtype=torch.bool) if batch.enters is None else batch.enters == NEVER
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)

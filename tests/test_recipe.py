@@ -1,0 +1,181 @@
+"""Recipes resolve to typed settings, read back identically, and refuse what does not go together."""
+
+from pathlib import Path
+
+import pytest
+
+from bothways.errors import UsageError
+from bothways.recipe import annotated, check, resolve, write_resolved
+from bothways.recipe_files import names, parse
+
+SIZES = ("tiny", "mini", "small", "medium", "base", "large")
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_built_in_recipe_is_sound_and_reads_back_identical(name: str, tmp_path: Path) -> None:
+    recipe = resolve(name)
+    check(recipe)
+    write_resolved(recipe, tmp_path / "recipe.yaml")
+    again = resolve(str(tmp_path / "recipe.yaml"))
+    assert again == recipe
+    assert again.name == name
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_built_in_recipe_is_ten_to_thirty_lines_or_extends_one(name: str) -> None:
+    from bothways import recipe_files
+
+    text = (recipe_files._FOLDER / f"{name}.yaml").read_text()
+    assert len(text.splitlines()) <= 30
+    assert text.startswith("# ")
+    assert "extends: " in text or "-" not in name
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("family", ["bert", "xlnet"])
+def test_a_recipe_has_the_shape_of_its_size(family: str, size: str) -> None:
+    shape = {"tiny": (2, 128), "mini": (4, 256), "small": (4, 512), "medium": (8, 512), "base": (12, 768)}
+    backbone = resolve(f"{family}-{size}").backbone
+    assert (backbone.layers, backbone.width) == shape.get(size, (24, 1024))
+    assert backbone.width == 64 * backbone.heads
+    assert backbone.feed_forward == 4 * backbone.width
+
+
+def test_the_published_hyper_parameters_are_those_of_the_papers() -> None:
+    bert, xlnet = resolve("bert-base"), resolve("xlnet-large")
+    assert (bert.training.steps, bert.training.batch, bert.training.schedule.warmup) == (1_000_000, 256, 0.01)
+    assert bert.training.optimizer.learning_rate == 1e-4
+    assert bert.tokenizer.lowercase
+    assert not xlnet.tokenizer.lowercase
+    assert (xlnet.training.steps, xlnet.training.batch, xlnet.training.schedule.warmup) == (
+        500_000,
+        8192,
+        0.08,
+    )
+    assert xlnet.training.optimizer.learning_rate == 4e-4
+    assert (xlnet.format.length, xlnet.format.reuse, xlnet.backbone.memory) == (512, 256, 384)
+    for recipe in (bert, xlnet):
+        optimizer = recipe.training.optimizer
+        assert (optimizer.epsilon, optimizer.weight_decay, optimizer.clip) == (1e-6, 0.01, 1.0)
+        assert (recipe.backbone.dropout, recipe.backbone.attention_dropout) == (0.1, 0.1)
+
+
+def test_words_change_settings_and_keep_their_types() -> None:
+    recipe = resolve("bert-tiny", ["training.steps=20000", "training.optimizer.learning_rate=3e-4", "seed=7"])
+    assert recipe.training.steps == 20000
+    assert recipe.training.optimizer.learning_rate == 3e-4
+    assert recipe.seed == 7
+
+
+def test_a_size_rescales_any_recipe_even_a_resolved_one(tmp_path: Path) -> None:
+    write_resolved(resolve("xlnet-base"), tmp_path / "recipe.yaml")
+    rescaled = resolve(str(tmp_path / "recipe.yaml"), ["backbone.size=mini"])
+    assert (rescaled.backbone.layers, rescaled.backbone.width, rescaled.backbone.feed_forward) == (
+        4,
+        256,
+        1024,
+    )
+    mixed = resolve("xlnet-base", ["backbone.size=mini", "backbone.layers=7"])
+    assert (mixed.backbone.layers, mixed.backbone.width) == (7, 256)
+
+
+def test_a_budget_in_minutes_takes_the_place_of_steps(tmp_path: Path) -> None:
+    write_resolved(resolve("bert-tiny"), tmp_path / "recipe.yaml")
+    recipe = resolve(str(tmp_path / "recipe.yaml"), ["training.minutes=10"])
+    assert (recipe.training.steps, recipe.training.minutes) == (None, 10)
+    check(recipe)
+
+
+def test_a_file_extends_a_built_in_recipe(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("extends: xlnet-mini\nobjective: {one_in: 7}\n")
+    recipe = resolve(str(tmp_path / "mine.yaml"))
+    assert recipe.name == "mine"
+    assert (recipe.objective.kind, recipe.objective.one_in, recipe.objective.longest) == ("permutation", 7, 5)
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("training.stepps=3", "unknown setting 'training.stepps'; did you mean 'steps'"),
+        ("trainng.steps=3", "unknown setting 'trainng'; did you mean 'training'"),
+        ("format.lenght=64", "unknown setting 'format.lenght'; did you mean 'length'"),
+        ("training.optimizer.learning_rte=1", "did you mean 'learning_rate'"),
+        ("extras.0.wieght=2", "unknown setting 'extras.0.wieght'; did you mean 'weight'"),
+        (
+            "objective.kind=permutations",
+            "unknown kind 'permutations' of 'objective'; did you mean 'permutation'",
+        ),
+        ("training.steps=many", "setting 'training.steps' is 'many': input should be a valid integer"),
+        ("training.steps=2.5", "'training.steps' is 2.5"),
+        ("training.optimizer.learning_rate=fast", "'training.optimizer.learning_rate' is 'fast'"),
+        ("backbone.size=huge", "setting 'backbone.size' is 'huge'"),
+        ("tokenizer.vocabulary=all", "'tokenizer.vocabulary' is 'all'"),
+        ("data.train=[1, 2]", "'data.train'"),
+        ("format=packed", "'format' is 'packed'"),
+    ],
+)
+def test_a_wrong_setting_is_refused_in_one_line_with_the_nearest(word: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve("bert-tiny", [word])
+    assert message in str(caught.value)
+    assert "recipe bert-tiny" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "message"),
+    [
+        (
+            "bert-tiny",
+            ["format.kind=stream"],
+            "format stream needs memory and signed positions, which backbone bert",
+        ),
+        (
+            "bert-tiny",
+            ["format.kind=packed"],
+            "sentence_pair needs pair labels, which format packed does not offer",
+        ),
+        ("bert-tiny", ["format.length=1024"], "set format.length=512 or backbone.max_positions=1024"),
+        ("xlnet-tiny", ["format.kind=packed"], "set backbone.memory=0 or format.kind=stream"),
+        ("bert-tiny", ["extras.0.weight=2", "training.schedule.warmup=9000"], "does not fit in a budget of"),
+        (
+            "bert-tiny",
+            ["training.tokens=5", "training.steps=5"],
+            "give exactly one of steps, tokens, minutes",
+        ),
+    ],
+)
+def test_parts_that_do_not_go_together_are_refused_with_the_fix(
+    name: str, words: list[str], message: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        check(resolve(name, words))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("bert-tiny", ["format.kind=packed", "extras=[]"]),
+        ("bert-tiny", ["objective.kind=permutation"]),
+        ("xlnet-tiny", ["objective.kind=masked"]),
+        ("xlnet-tiny", ["objective.kind=masked", "format.kind=pairs", "backbone.memory=0"]),
+        ("xlnet-tiny", ["extras=[{kind: sentence_pair}]"]),
+        ("xlnet-tiny", ["format.bidirectional=false"]),
+    ],
+)
+def test_ablations_that_make_sense_are_accepted(name: str, words: list[str]) -> None:
+    check(resolve(name, words))
+
+
+def test_the_same_extra_loss_twice_is_refused() -> None:
+    twice = resolve("bert-tiny", ["extras=[{kind: sentence_pair}, {kind: sentence_pair, weight: 2.0}]"])
+    with pytest.raises(UsageError, match="twice"):
+        check(twice)
+
+
+def test_an_annotated_recipe_explains_every_setting_and_is_yaml_of_the_same_values() -> None:
+    recipe = resolve("xlnet-mini", ["extras=[{kind: sentence_pair}]"])
+    lines = annotated(recipe)
+    assert parse("\n".join(lines)) == recipe.model_dump(mode="json")
+    assert not [line for line in lines if "  # " not in line]

@@ -1,0 +1,144 @@
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bothways.config import build
+from bothways.errors import UsageError
+from bothways.training.schedule import SHAPES, Budget, ScheduleSettings, share, warmup_share
+
+KINDS = sorted(SHAPES)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        # at progress 0, half the warm-up, its end, a quarter and half and three quarters of the rest, the end
+        ("constant", [0, 0.5, 1, 1, 1, 1, 1]),
+        ("linear", [0, 0.5, 1, 0.75, 0.5, 0.25, 0]),
+        ("cosine", [0, 0.5, 1, (1 + math.sqrt(0.5)) / 2, 0.5, (1 - math.sqrt(0.5)) / 2, 0]),
+        ("wsd", [0, 0.5, 1, 1, 1, 1 - math.sqrt(0.5), 0]),
+    ],
+)
+def test_each_schedule_passes_through_its_known_points(kind, expected):
+    settings = ScheduleSettings(kind=kind, warmup=0.2, decay=0.4)
+    points = [0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert [share(settings, point, 0.2) for point in points] == pytest.approx(expected)
+
+
+def test_the_minimum_is_where_the_fall_ends():
+    settings = ScheduleSettings(kind="linear", warmup=0.0, minimum=0.1)
+    assert [share(settings, point, 0.0) for point in (0.0, 0.5, 1.0)] == pytest.approx([1.0, 0.55, 0.1])
+
+
+@given(
+    kind=st.sampled_from(KINDS),
+    warmup=st.floats(0, 0.99),
+    decay=st.floats(0.01, 1),
+    minimum=st.floats(0, 1),
+    progress=st.floats(0, 1),
+)
+def test_the_rate_stays_between_zero_and_the_peak_and_never_below_the_minimum_once_warm(
+    kind, warmup, decay, minimum, progress
+):
+    decay = min(decay, 1 - warmup)
+    settings = ScheduleSettings(kind=kind, warmup=warmup, decay=decay, minimum=minimum)
+    rate = share(settings, progress, warmup)
+    assert 0 <= rate <= 1 + 1e-12
+    assert progress < warmup or rate >= minimum - 1e-9
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_rate_does_not_jump(kind):
+    settings = ScheduleSettings(kind=kind, warmup=0.25, decay=0.25)
+    rates = [share(settings, step / 10_000, 0.25) for step in range(10_001)]
+    # The steepest piece is the first step of 1 - sqrt: sqrt(1 / 2500) = 0.02.
+    assert max(abs(one - other) for one, other in itertools.pairwise(rates)) < 0.021
+
+
+def test_warmup_steps_are_a_share_of_a_budget_in_steps():
+    assert warmup_share(ScheduleSettings(warmup=10), Budget(steps=40)) == 0.25
+    assert warmup_share(ScheduleSettings(warmup=0.3), Budget(minutes=2.0)) == 0.3
+    assert warmup_share(ScheduleSettings(warmup=0), Budget(minutes=2.0)) == 0.0
+
+
+@pytest.mark.parametrize("budget", [Budget(minutes=1.0), Budget(tokens=1000)])
+def test_warmup_steps_without_a_budget_in_steps_name_the_fix(budget):
+    with pytest.raises(UsageError, match="give the warm-up as a share"):
+        warmup_share(ScheduleSettings(warmup=10), budget)
+
+
+def test_a_warmup_longer_than_the_budget_is_refused():
+    with pytest.raises(UsageError, match="does not fit in a budget of 9 steps"):
+        warmup_share(ScheduleSettings(warmup=10), Budget(steps=9))
+    with pytest.raises(UsageError, match="does not fit"):
+        warmup_share(ScheduleSettings(kind="wsd", warmup=10, decay=0.5), Budget(steps=15))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_that_is_all_warmup_is_defined(kind):
+    settings = ScheduleSettings(kind=kind, warmup=10, decay=0.1)
+    assert share(settings, 0.5, 1.0) == 0.5
+    assert share(settings, 1.0, 1.0) in (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"warmup": 1.5},
+        {"warmup": -1},
+        {"warmup": "10"},
+        {"warmup": True},
+        {"kind": "wsd", "warmup": 0.5, "decay": 0.6},
+        {"minimum": 2.0},
+        {"kind": "step"},
+    ],
+)
+def test_impossible_schedules_are_usage_errors(values):
+    with pytest.raises(UsageError, match="test:"):
+        build(ScheduleSettings, values, "test")
+
+
+@pytest.mark.parametrize(
+    ("budget", "half"),
+    [
+        (Budget(steps=10), (5, 999, 1e9)),
+        (Budget(tokens=1000), (99, 500, 1e9)),
+        (Budget(minutes=2.0), (99, 99, 60.0)),
+    ],
+)
+def test_progress_counts_in_the_unit_of_the_budget(budget, half):
+    step, tokens, seconds = half
+    assert budget.progress(0, 0, 0.0) == 0.0
+    assert budget.progress(step, tokens, seconds) == 0.5
+    assert not budget.is_finished(step, tokens, seconds)
+    assert budget.progress(3 * step, 3 * tokens, 3 * seconds) == 1.0
+    assert budget.is_finished(2 * step, 2 * tokens, 2 * seconds)
+
+
+def test_a_clock_that_runs_backwards_is_no_progress():
+    assert Budget(minutes=1.0).progress(0, 0, -30.0) == 0.0
+
+
+def test_only_wall_clock_budgets_are_inexact():
+    assert [budget.is_exact for budget in (Budget(steps=1), Budget(tokens=1), Budget(minutes=1.0))] == [
+        True,
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "not given"),
+        ({"steps": 5, "minutes": 1.0}, "steps=5 and minutes=1.0"),
+        ({"steps": 0}, "above 0"),
+        ({"minutes": math.inf}, "above 0"),
+    ],
+)
+def test_a_budget_is_exactly_one_positive_number(values, message):
+    with pytest.raises(UsageError, match=message):
+        Budget(**values)
