@@ -77,7 +77,7 @@ def test_words_nest_by_dots_and_the_later_word_wins() -> None:
 
 @pytest.mark.parametrize("word", ["corpus/", "=3", "training..steps=3", "steps:3"])
 def test_a_word_that_is_no_setting_is_refused_with_an_example(word: str) -> None:
-    with pytest.raises(UsageError, match="training.steps=20000"):
+    with pytest.raises(UsageError, match=r"training\.steps=20000"):
         parse_words([word])
 
 

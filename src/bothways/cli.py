@@ -59,8 +59,6 @@ def pretrain(
     bothways pretrain xlnet-small --data corpus/ training.steps=20000 --out runs/mine
     bothways pretrain runs/mine/recipe.yaml --resume
     """
-    from bothways.pretrain import as_json
-    from bothways.pretrain import pretrain as run
     from bothways.recipe import resolve
 
     resolved = resolve(recipe, _with_data(words, data))
@@ -70,6 +68,9 @@ def pretrain(
         foreseen = estimate(resolved)
         _show(foreseen, foreseen.lines(), quiet=quiet, json=json)
         return
+    from bothways.pretrain import as_json
+    from bothways.pretrain import pretrain as run
+
     if resume and out is None:
         out = _folder_of(recipe)
     result = run(resolved, out, resume=resume, start_from=start_from, quiet=quiet or json)
@@ -81,7 +82,7 @@ def pretrain(
 def prepare(
     path: Annotated[str, typer.Argument(metavar="PATH", help="The text: a file or a folder.")],
     words: Words = None,
-    out: Out = Path("shards"),
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where to write.")] = Path("shards"),
     recipe: Annotated[
         str, typer.Option(metavar="RECIPE", help="Whose tokenizer to train, and how to read the text.")
     ] = "bert",
@@ -98,9 +99,13 @@ def prepare(
     bothways prepare corpus/ --recipe xlnet tokenizer.vocabulary=8000
     """
     from bothways.recipe import resolve
-    from bothways.text.prepare import prepare as run
 
     resolved = resolve(recipe, _with_data(words, path))
+    if dry_run:
+        _show(*_intended(path, resolved.tokenizer, out), quiet=quiet, json=json)
+        return
+    from bothways.text.prepare import prepare as run
+
     result = run(resolved.data, resolved.tokenizer, out, _voice(quiet, json))
     _show(result.report, result.report.lines(), quiet=quiet, json=json)
 
@@ -249,21 +254,25 @@ for _verb, _function in VERBS.items():
 # Typer carries a copy of click; its base of all mistakes in words is reached through the one that it exports.
 _WrongWords: type[Any] = typer.BadParameter.__mro__[2]
 
+_CONTROL_C = 130
+"""What typer returns when Ctrl-C ends a verb that does not handle it; `pretrain` saves and raises `Interrupted`."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a user's mistake is one line on standard error."""
     try:
-        return int(app(arguments, prog_name="bothways", standalone_mode=False) or 0)
+        code = int(app(arguments, prog_name="bothways", standalone_mode=False) or 0)
     except BothwaysError as error:
         return _fail(str(error), error.exit_code)
     except _WrongWords as error:
         return _fail(f"{error.format_message()} See bothways --help.", UsageError.exit_code)
-    except (typer.Abort, KeyboardInterrupt):
-        return _fail("interrupted; run the same command again to go on", Interrupted.exit_code)
     except BrokenPipeError:
         # The reader (`| head`) has left; Python must not try to flush into the closed pipe once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    if code == _CONTROL_C:
+        return _fail("interrupted; run the same command again to go on", Interrupted.exit_code)
+    return code
 
 
 def _fail(message: str, code: int) -> int:
@@ -285,9 +294,25 @@ def _folder_of(reference: str) -> Path | None:
     return path.parent if path.is_file() else None
 
 
+def _intended(path: str, tokenizer: Any, out: Path) -> tuple[dict[str, Any], list[str]]:
+    """Say what `prepare` would do, as values and as lines; raise `DataError` where there is no text."""
+    from bothways.text.corpus import EMBEDDED, readable_files
+
+    files = [] if path == EMBEDDED else readable_files(path)
+    size = sum(file.stat().st_size for file in files)
+    plan = {"text": path, "files": len(files), "bytes": size, "tokenizer": tokenizer, "out": str(out)}
+    learn = f"learn a {tokenizer.kind} tokenizer ({tokenizer.vocabulary} entries)"
+    return plan, [
+        f"would read  {path}: {len(files):,} files, {size / 2**20:,.1f} MiB",
+        f"would       {f'use the tokenizer of {tokenizer.path}' if tokenizer.path else learn}",
+        f"would write {out}",
+        "nothing was written; leave out --dry-run to do it",
+    ]
+
+
 def _voice(quiet: bool, json: bool) -> Callable[[str], None]:
     """Where a verb's progress goes: nowhere, or to standard error so that standard output stays clean."""
-    return (lambda line: None) if quiet or json else (lambda line: typer.echo(line, err=True))
+    return (lambda _line: None) if quiet or json else (lambda line: typer.echo(line, err=True))
 
 
 def _show(result: Any, lines: Iterable[str], *, quiet: bool = False, json: bool = False) -> None:

@@ -69,7 +69,7 @@ class Recipe(Settings):
     """How tokens become rows."""
     objective: ObjectiveSettings
     """What is hidden from the model, and predicted."""
-    extras: list[AuxiliarySettings] = []
+    extras: list[AuxiliarySettings] = Field(default=[])
     """Further losses, added to the objective's with their weights."""
     backbone: BackboneSettings
     """The encoder that reads the rows."""

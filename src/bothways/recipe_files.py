@@ -39,9 +39,9 @@ def names() -> list[str]:
     stems = [file.name.removesuffix(".yaml") for file in _FOLDER.iterdir() if file.name.endswith(".yaml")]
     order = {size: place for place, size in enumerate(SIZES)}
 
-    def place(name: str) -> tuple[str, int]:
+    def place(name: str) -> tuple[str, int, str]:
         family, _, size = name.partition("-")
-        return family, order.get(size, -1)
+        return family, order.get(size, -1), name
 
     return sorted(stems, key=place)
 

@@ -48,11 +48,10 @@ class Shards:
         return cls(manifest, pairs)
 
     def document(self, i: int) -> np.ndarray:
-        """Return document `i`'s tokens: int32 [tokens]."""
+        """Return document `i`'s tokens, uint16 or uint32 [tokens]: a view into the file, read where it is used."""
         index, tokens, number = self._place(i)
-        first, last = index.documents[number], index.documents[number + 1]
-        start = index.pointers[first] // tokens.itemsize
-        return np.asarray(tokens[start : start + index.lengths[first:last].sum(dtype=np.int64)], dtype=np.int32)
+        start = index.pointers[index.documents[number]] // tokens.itemsize
+        return tokens[start : start + self.document_lengths[i]]
 
     def sentence_lengths(self, i: int) -> np.ndarray:
         """Return the lengths of document `i`'s sentences in tokens: int64 [sentences]."""

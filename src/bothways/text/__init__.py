@@ -1,0 +1,1 @@
+"""From files to token shards: readers, sentences, tokenizers, the embedded corpus."""

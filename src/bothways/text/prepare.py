@@ -1,0 +1,209 @@
+"""From a user's text to a tokenizer and token shards, in one folder that says what it was made from.
+
+    FOLDER/tokenizer.json      learned from the training documents, or somebody else's
+    FOLDER/learned.json        what the tokenizer was learned from
+    FOLDER/train/ valid/       token shards (`shards.py`)
+    FOLDER/manifest.json       what all of it was made from and what was met on the way; written last
+
+Calling it again with the same text and settings opens the folder and returns; after an interruption it goes on with
+the first shard that is missing. Held-out documents are never trained on, not even by the tokenizer.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from bothways import files
+from bothways.errors import DataError
+from bothways.text import embedded, heldout
+from bothways.text.corpus import EMBEDDED, CorpusReport, DataSettings, Document, read_documents, readable_files
+from bothways.text.encode import sealed
+from bothways.text.learn import TokenizerSettings, train_tokenizer
+from bothways.text.shards import MANIFEST, Shards, ShardWriter, read_manifest
+from bothways.text.tokenizer import load_tokenizer, vocabulary_of
+from bothways.vocabulary import Vocabulary
+
+KIND = "bothways prepared text"
+TOKENIZER = "tokenizer.json"
+LEARNED = "learned.json"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Text that is ready to train on."""
+
+    tokenizer: Tokenizer
+    vocabulary: Vocabulary
+    train: Shards
+    valid: Shards
+    folder: Path
+    notes: list[str] = field(default_factory=list)
+    """What was met while reading, as sentences."""
+
+    def lines(self) -> list[str]:
+        """Say what there is, for a person."""
+        return [
+            *self.notes,
+            f"vocabulary  {self.vocabulary.size:,} tokens",
+            f"train       {self.train.num_tokens:,} tokens in {self.train.num_documents:,} documents",
+            f"held out    {self.valid.num_tokens:,} tokens in {self.valid.num_documents:,} documents",
+            f"written to  {self.folder}",
+        ]
+
+
+def prepare(data: DataSettings, tokenizer: TokenizerSettings, folder: Path, say: Say) -> Prepared:
+    """Make, finish or open the prepared text in `folder`.
+
+    `data.train` may itself be a folder that was prepared before; it is then used as it is. Raises `DataError` where
+    the text, the tokenizer or the shards cannot be used.
+    """
+    if data.train is None:
+        raise DataError("no text: data.train is not set; give a file, a folder, or embedded")
+    if is_prepared(Path(data.train).expanduser()):
+        return _opened(Path(data.train).expanduser())
+    made_from = _made_from(data, tokenizer)
+    if is_prepared(folder) and read_manifest(folder)["made_from"] == made_from:
+        return _opened(folder)
+    say(f"preparing {data.train} in {folder}")
+    learned = _tokenizer(data, tokenizer, made_from, folder, say)
+    report = CorpusReport()
+    for part in _write_shards(data, learned, folder, report, say):
+        _refuse_empty(folder, part, data)
+    notes = [*report.lines(), *_overlap(data)]
+    manifest = {
+        "kind": KIND,
+        "version": 1,
+        "made_from": made_from,
+        "report": report.as_json(),
+        "notes": notes,
+        "sha256": {
+            name: files.sha256(folder / name) for name in (TOKENIZER, f"train/{MANIFEST}", f"valid/{MANIFEST}")
+        },
+    }
+    files.write_json(folder / MANIFEST, sealed(manifest))
+    for line in notes:
+        say(line)
+    return _opened(folder)
+
+
+def is_prepared(folder: Path) -> bool:
+    """Say whether `folder` holds text that `prepare` finished; other folders may hold a manifest of their own."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("kind") == KIND
+
+
+def _opened(folder: Path) -> Prepared:
+    """Open a finished folder, every checksum compared."""
+    manifest = read_manifest(folder)
+    for name, expected in manifest["sha256"].items():
+        path = folder / name
+        actual = files.sha256(path) if path.is_file() else "nothing: it is missing"
+        if actual != expected:
+            raise DataError(
+                f"{path} is damaged: its sha256 should be {expected} but is {actual}; "
+                f"delete {folder} and prepare the text again"
+            )
+    tokenizer = load_tokenizer(folder / TOKENIZER)
+    train, valid = (Shards.open(folder / part) for part in ("train", "valid"))
+    return Prepared(tokenizer, vocabulary_of(tokenizer), train, valid, folder, manifest["notes"])
+
+
+def _made_from(data: DataSettings, tokenizer: TokenizerSettings) -> dict[str, Any]:
+    """Return all that the prepared text depends on, as JSON: settings, and each file's size and time."""
+    settings = data.model_dump(mode="json", exclude={"shards", "workers"})
+    sources = {name: _source(path) for name, path in (("train", data.train), ("valid", data.valid)) if path}
+    borrowed = None if tokenizer.path is None else _source(tokenizer.path)
+    made_from = {"data": settings, "tokenizer": tokenizer.model_dump(mode="json")}
+    return json.loads(json.dumps(made_from | {"sources": sources, "borrowed": borrowed}))  # type: ignore[no-any-return]
+
+
+def _source(path: str) -> Any:
+    if path == EMBEDDED:
+        return embedded.versions_key()
+    place = Path(path).expanduser()
+    found = [place] if place.is_file() else sorted(place.rglob("*"))
+    return [
+        [str(file.relative_to(place)), file.stat().st_size, file.stat().st_mtime_ns]
+        for file in found
+        if file.is_file()
+    ]
+
+
+def _documents(data: DataSettings, report: CorpusReport) -> Iterator[tuple[bool, Document]]:
+    """Yield every document with whether it is held out; none that is held out is also trained on."""
+    assert data.train is not None
+    seen: set[bytes] = set()
+    if data.valid is not None:
+        yield from ((True, document) for document in read_documents(data.valid, data, report, seen))
+        yield from ((False, document) for document in read_documents(data.train, data, report, seen))
+        return
+    is_embedded = data.train == EMBEDDED
+    one_in = min(data.held_out, embedded.HELD_OUT) if is_embedded else data.held_out
+    yield from heldout.split(read_documents(data.train, data, report, seen), one_in, by_source=is_embedded)
+
+
+def _tokenizer(
+    data: DataSettings, settings: TokenizerSettings, made_from: dict[str, Any], folder: Path, say: Say
+) -> Tokenizer:
+    """Return the tokenizer, found finished in the folder, borrowed, or learned now."""
+    path = folder / TOKENIZER
+    try:
+        if json.loads((folder / LEARNED).read_text(encoding="utf-8")) == made_from:
+            return load_tokenizer(path)
+    except (OSError, ValueError):
+        pass
+    if settings.path is not None:
+        tokenizer = load_tokenizer(Path(settings.path).expanduser())
+    else:
+        say(f"learning a {settings.kind} vocabulary")
+        texts = (document.text for held_out, document in _documents(data, CorpusReport()) if not held_out)
+        tokenizer = train_tokenizer(texts, settings)
+        say(f"vocabulary of {tokenizer.get_vocab_size():,} tokens")
+    files.write_text(path, tokenizer.to_str(pretty=True))
+    files.write_json(folder / LEARNED, made_from)
+    return tokenizer
+
+
+def _write_shards(
+    data: DataSettings, tokenizer: Tokenizer, folder: Path, report: CorpusReport, say: Say
+) -> list[str]:
+    """Write both parts in one pass over the text; return their names."""
+    names = ["train", "valid"]
+    train, valid = (
+        ShardWriter(folder / name, tokenizer, workers=data.workers, say=say) for name in names
+    )
+    with train, valid:
+        for held_out, document in _documents(data, report):
+            (valid if held_out else train).add(document)
+        train.finish()
+        valid.finish()
+    return names
+
+
+def _refuse_empty(folder: Path, part: str, data: DataSettings) -> None:
+    if Shards.open(folder / part, verify=False).num_tokens:
+        return
+    where = data.valid if part == "valid" and data.valid else data.train
+    raise DataError(
+        f"no {'held-out' if part == 'valid' else 'training'} text is left of {where}: every document is empty, "
+        "a duplicate, or held out; add text"
+    )
+
+
+def _overlap(data: DataSettings) -> list[str]:
+    """Measure how much of the embedded corpus's held-out text stands in its training text too."""
+    if data.train != EMBEDDED or data.valid is not None:
+        return []
+    parts: dict[bool, list[str]] = {True: [], False: []}
+    for held_out, document in _documents(data, CorpusReport()):
+        parts[held_out].append(document.text)
+    return [f"{heldout.overlap(parts[False], parts[True]):.1%} of the held-out 8-grams occur in the training text"]

@@ -1,0 +1,108 @@
+"""Attention where nothing is visible, and the explicit path against the fused kernel."""
+
+import dataclasses
+
+import pytest
+import torch
+from model_cases import every_backbone, is_padding, make_encoder, make_objective, pairs, rng, stream
+
+from bothways.batch import NEVER
+from bothways.model import attention
+from bothways.model.attention import RelativeAttention, SelfAttention, Sight
+from bothways.model.backbones.transformer_xl import TransformerXLSight
+
+
+@every_backbone
+def test_a_query_that_sees_nothing_gets_zero_and_passes_no_gradient(backbone):
+    encoder = make_encoder(backbone)
+    batch = make_objective("masked", encoder).corrupt(stream(0, bidirectional=False).examples, rng())
+    now = torch.zeros(4, 16, dtype=torch.long)
+    now[:, 3] = -1
+    batch = dataclasses.replace(batch, enters=torch.zeros_like(now), now=now)
+    sight = encoder.look(batch, None, torch.float64)
+    layer = encoder.blocks[0].attention
+    hidden = torch.randn(4, 16, 32, dtype=torch.float64, requires_grad=True)
+    mixed = layer(hidden, hidden, sight)
+    silent = torch.zeros(32, dtype=torch.float64) if backbone == "transformer_xl" else layer.output.bias
+    assert torch.equal(mixed[:, 3], silent.expand(4, 32))
+    assert (mixed[:, 2].abs().sum(-1) > 0.01).all()
+    (gradient,) = torch.autograd.grad(mixed[:, 3].sum(), hidden)
+    assert torch.equal(gradient, torch.zeros_like(gradient))
+
+
+@every_backbone
+def test_rows_of_nothing_but_padding_and_probes_that_fill_a_row_give_no_nan(backbone):
+    encoder = make_encoder(backbone)
+    examples = pairs()
+    examples.tokens[2] = 0
+    for name in ("masked", "permutation"):
+        objective = make_objective(name, encoder)
+        batch = objective.corrupt(examples, rng())
+        assert (batch.enters[2] == NEVER).all()
+        losses, _ = objective(encoder, batch)
+        losses[name].sum.backward()
+        gradients = [parameter.grad for parameter in encoder.parameters() if parameter.grad is not None]
+        assert all(gradient.isfinite().all() for gradient in gradients)
+        assert encoder(batch)[0].isfinite().all()
+
+
+def test_the_explicit_path_equals_the_fused_kernel(monkeypatch):
+    encoder = make_encoder("bert")
+    batch = make_objective("masked", encoder).corrupt(pairs(), rng())
+    fused = encoder(batch)[0]
+    monkeypatch.setattr(attention, "_explicit_is_faster", lambda query: True)
+    explicit = encoder(batch)[0]
+    text = ~is_padding(batch)
+    torch.testing.assert_close(explicit[text], fused[text], atol=1e-12, rtol=0.0)
+
+
+def test_in_bfloat16_the_explicit_path_stays_as_near_to_the_truth_as_the_fused_kernel(monkeypatch):
+    encoder = make_encoder("bert", dtype=torch.float32)
+    objective = make_objective("masked", encoder)
+    batch = objective.corrupt(pairs(), rng())
+    text = ~is_padding(batch)
+    truth = encoder(batch)[0][text].detach()
+    errors = {}
+    for explicit in (True, False):
+        monkeypatch.setattr(attention, "_explicit_is_faster", lambda query, chosen=explicit: chosen)
+        with torch.autocast("cpu", torch.bfloat16):
+            errors[explicit] = (encoder(batch)[0][text].detach() - truth).abs().mean().item()
+    assert 0 < errors[True] < 1.5 * errors[False] < 0.1
+
+
+@every_backbone
+@pytest.mark.parametrize("how", ["autocast", "weights"])
+def test_a_model_runs_and_learns_in_bfloat16(backbone, how):
+    encoder = make_encoder(backbone, dtype=torch.float32, memory=8) if backbone != "bert" else make_encoder(backbone)
+    encoder = encoder.to(torch.bfloat16 if how == "weights" else torch.float32)
+    objective = make_objective("permutation", encoder)
+    memory = None
+    for step in range(2):
+        batch = objective.corrupt(stream(step, bidirectional=False).examples, rng())
+        batch = dataclasses.replace(batch, positions=batch.positions % 16)
+        with torch.autocast("cpu", torch.bfloat16, enabled=how == "autocast"):
+            losses, memory = objective(encoder, batch, memory)
+        assert losses["permutation"].sum.dtype == torch.float32
+        losses["permutation"].sum.backward()
+    assert all(parameter.grad.isfinite().all() for parameter in encoder.parameters() if parameter.grad is not None)
+
+
+def test_attention_dropout_is_its_own_and_only_in_training():
+    for layer in (SelfAttention(32, 2, 0.5), RelativeAttention(32, 2, 0.5)):
+        for parameter in layer.parameters():
+            torch.nn.init.normal_(parameter)
+        encoder = make_encoder("transformer_xl", dtype=torch.float32)
+        batch = make_objective("masked", encoder).corrupt(stream(0).examples, rng())
+        sight = TransformerXLSight(encoder.settings)(batch, None, torch.float32)
+        hidden = torch.randn(4, 16, 32)
+        assert not torch.equal(layer(hidden, hidden, sight), layer(hidden, hidden, sight))
+        layer.eval()
+        assert torch.equal(layer(hidden, hidden, sight), layer(hidden, hidden, sight))
+
+
+def test_what_is_hidden_counts_for_exactly_nothing():
+    sees = torch.tensor([[[True, False], [False, False]]])
+    sight = Sight.of(2, sees, torch.float32)
+    assert sight.sighted.flatten().tolist() == [1.0, 0.0]
+    assert torch.softmax(sight.hiding[0, 0, 0], -1).tolist() == [1.0, 0.0]
+    assert Sight.of(2, None, torch.float32).hiding is None

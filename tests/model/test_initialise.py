@@ -1,0 +1,101 @@
+"""The table of initial values, parameter by parameter."""
+
+import pytest
+import torch
+from model_cases import VOCABULARY, every_backbone
+
+from bothways.model.backbones import BACKBONES, NAMES, build_encoder
+from bothways.model.initialise import initialise
+from bothways.model.names import to_ours, to_theirs
+from bothways.model.settings import SIZES
+from bothways.objectives import build_objective
+from bothways.objectives.masked import MaskedSettings
+from bothways.objectives.sentence_pair import SentencePairSettings
+
+ZERO = {
+    "bert": {"attention.query.bias", "feed_forward.inner.bias", "embeddings.norm.bias", "head.bias"},
+    "transformer_xl": {"feed_forward.inner.bias", "attention_norm.bias", "head.bias"},
+}
+DRAWN = {
+    "bert": {"embeddings.tokens.weight", "embeddings.positions.weight", "attention.query.weight", "pooler.weight"},
+    "transformer_xl": {
+        "embeddings.tokens.weight",
+        "embeddings.probe",
+        "attention.content_bias",
+        "attention.position_bias",
+        "attention.segment_bias",
+        "attention.segments",
+        "attention.distance.weight",
+    },
+}
+
+
+def initialised(backbone: str) -> dict[str, torch.Tensor]:
+    encoder = build_encoder(BACKBONES[backbone][0](size="tiny"), VOCABULARY)
+    objective = build_objective(MaskedSettings(), [SentencePairSettings()], VOCABULARY, encoder)
+    torch.manual_seed(0)
+    parameters = {}
+    for module in (encoder, objective):
+        for parameter in module.parameters():
+            torch.nn.init.constant_(parameter, torch.nan)
+        initialise(module, 0.02)
+        parameters |= dict(module.named_parameters())
+    return parameters
+
+
+@every_backbone
+def test_every_parameter_follows_its_law(backbone):
+    parameters = initialised(backbone)
+    for law in (ZERO, DRAWN):
+        assert all(any(name.endswith(end) for name in parameters) for end in law[backbone])
+    for name, value in parameters.items():
+        if "norm.weight" in name:
+            assert (value == 1).all(), name
+        elif name.endswith(".bias"):
+            assert (value == 0).all(), name
+        else:
+            assert any(name.endswith(end) for end in DRAWN[backbone]) or name.endswith(".weight"), name
+            assert 0.01 < value.abs().max() <= 0.04, name
+            if value.numel() > 1000:
+                # A normal cut at two deviations keeps 0.88 of its deviation.
+                assert value.std().item() == pytest.approx(0.02 * 0.88, rel=0.05), name
+                assert abs(value.mean().item()) < 0.001, name
+    assert all((parameters[name] == 0).all() for name in parameters if name.endswith(tuple(ZERO[backbone])))
+
+
+@every_backbone
+def test_a_head_shares_the_token_embedding_and_adds_only_a_bias_of_its_own(backbone):
+    names = [name for name, value in initialised(backbone).items() if len(VOCABULARY.is_special) in value.shape]
+    assert sorted(names) == ["embeddings.tokens.weight", "head.bias"]
+
+
+@pytest.mark.parametrize("layout", ["same", "heads_out", "heads_in", "vector"])
+def test_every_layout_can_be_undone(layout):
+    tensor = torch.randn(6) if layout == "vector" else torch.randn(6, 4 if layout != "heads_in" else 6)
+    assert torch.equal(to_ours(to_theirs(tensor, layout, 2), layout, 2), tensor)
+
+
+@every_backbone
+def test_names_are_found_in_both_directions(backbone):
+    for row in NAMES[backbone].rows:
+        ours, theirs = (name.replace("{i}", "11") for name in row[:2])
+        assert NAMES[backbone].theirs(ours) == (theirs, row[2])
+        assert NAMES[backbone].ours(theirs) == (ours, row[2])
+    assert NAMES[backbone].theirs("encoder.unheard.of") is None
+
+
+@every_backbone
+@pytest.mark.parametrize("size", list(SIZES))
+def test_a_size_fills_in_the_shape_and_gives_way_to_what_is_said(backbone, size):
+    settings = BACKBONES[backbone][0](size=size)
+    assert {name: getattr(settings, name) for name in SIZES[size]} == SIZES[size]
+    assert settings.width == 64 * settings.heads
+    assert settings.feed_forward == 4 * settings.width
+    assert BACKBONES[backbone][0](size=size, layers=1).layers == 1
+
+
+@every_backbone
+def test_a_width_that_does_not_split_into_even_heads_is_refused(backbone):
+    for heads in (3, 32):
+        with pytest.raises(ValueError, match="heads of an even size"):
+            BACKBONES[backbone][0](layers=1, width=32, heads=heads, feed_forward=8)
