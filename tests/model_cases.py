@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from bothways.batch import IGNORED, NEVER, Batch, Examples
+from bothways.batch import NEVER, Batch, Examples
 from bothways.model.backbones import BACKBONES, build_encoder
 from bothways.model.encoder import Encoder
 from bothways.objectives import OBJECTIVES, build_objective
@@ -20,6 +20,15 @@ from bothways.vocabulary import Vocabulary
 PAD, UNK, CLS, SEP, MASK = range(5)
 SIZE = 61
 LENGTH = 16
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Compute on one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def make_vocabulary(size: int = SIZE) -> Vocabulary:
@@ -45,7 +54,14 @@ def make_encoder(
     kind: str, *, seed: int = 0, dtype: torch.dtype = torch.float64, deviation: float = 0.2, **values: Any
 ) -> Encoder:
     """Return a tiny encoder without dropout, in `dtype`, every parameter random (biases and norms too)."""
-    shape = {"layers": 2, "width": 32, "heads": 2, "feed_forward": 48, "dropout": 0.0, "attention_dropout": 0.0}
+    shape = {
+        "layers": 2,
+        "width": 32,
+        "heads": 2,
+        "feed_forward": 48,
+        "dropout": 0.0,
+        "attention_dropout": 0.0,
+    }
     settings = BACKBONES[kind][0](**{**shape, **values})
     return randomise(build_encoder(settings, VOCABULARY), seed, deviation).to(dtype)
 
@@ -155,7 +171,9 @@ def stream(
         last = (row + 1) * column - 1 - step * reuse
         places = last - np.arange(reach) if backward else begin + np.arange(reach)
         if step % 2:
-            places[reuse + a :] = row * column + 5000 + 20 * step + np.arange(reach - reuse - a)[:: -1 if backward else 1]
+            places[reuse + a :] = (
+                row * column + 5000 + 20 * step + np.arange(reach - reuse - a)[:: -1 if backward else 1]
+            )
         slots = np.r_[0 : reuse + a, reuse + a + 1 : length - 2]
         offsets[row, slots] = places
         tokens[row] = np.where(offsets[row] >= 0, text[offsets[row]], SEP)
@@ -166,7 +184,8 @@ def stream(
     documents = np.zeros_like(tokens)
     labels = np.full(columns, step % 2)
     return StreamRow(
-        Examples(tokens, segments, positions, documents, second_block=reuse, carry=reuse, labels=labels), offsets
+        Examples(tokens, segments, positions, documents, second_block=reuse, carry=reuse, labels=labels),
+        offsets,
     )
 
 

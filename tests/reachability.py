@@ -55,6 +55,4 @@ def _remember(batch: Batch, before: Sequence[Tensor], memory: Known | None, leng
         if documents is not None and memory.documents is not None:
             documents = torch.cat([memory.documents, documents], dim=1)
     kept = slice(-length, None) if length else slice(0)
-    return Known(
-        tuple(layer[:, kept] for layer in layers), None if documents is None else documents[:, kept]
-    )
+    return Known(tuple(layer[:, kept] for layer in layers), None if documents is None else documents[:, kept])

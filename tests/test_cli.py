@@ -48,6 +48,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
         fake = ModuleType(module)
         for name in names:
             setattr(fake, name, stand_in(name))
+        fake.RECIPES = {"BERT": "bert-tiny", "XLNet": "xlnet-tiny"}
         fake.as_json = lambda answer: {"number": answer.number}
         monkeypatch.setitem(sys.modules, module, fake)
     return made
@@ -161,6 +162,7 @@ def test_preparing_can_be_tried_without_writing(tmp_path: Path, capsys: pytest.C
         ["fill", "runs/mine", "A [?] ."],
         ["score", "runs/mine", "text.txt", "tokens=50"],
         ["demo"],
+        ["demo", "--dry-run"],
         ["recipes"],
         ["recipes", "xlnet-mini"],
         ["doctor"],

@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#]+)[^)]*\)")
+FILES = 40
+"""How much text the pages' commands train on: enough for the shortest XLNet run."""
 BARE = [
     ROOT / name
     for name in ("Makefile", "pyproject.toml", "constraints.txt", "CONTRIBUTING.md", "CHANGELOG.md")
@@ -41,10 +43,10 @@ def workplace(tmp_path: Path) -> Path:
     corpus, commands = tmp_path / "work" / "corpus", tmp_path / "bin"
     corpus.mkdir(parents=True)
     commands.mkdir()
-    texts = [file.read_text(encoding="utf-8") for file in sorted((ROOT / "src").rglob("*.py"))]
+    texts = [file.read_text(encoding="utf-8") for file in sorted((ROOT / "src").rglob("*.py"))[:FILES]]
     for number, text in enumerate(texts):
         (corpus / f"{number:03}.txt").write_text(text, encoding="utf-8")
-    (tmp_path / "work" / "text.txt").write_text((ROOT / "README.md").read_text(encoding="utf-8"))
+    (tmp_path / "work" / "text.txt").write_text(FENCE.sub("", (ROOT / "README.md").read_text())[:300])
     for name, words in {"python": "", "bothways": " -m bothways"}.items():
         (commands / name).write_text(f'#!/bin/sh\nexec "{sys.executable}"{words} "$@"\n')
         (commands / name).chmod(0o755)

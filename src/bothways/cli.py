@@ -14,29 +14,7 @@ import typer
 
 from bothways import __version__
 from bothways.errors import BothwaysError, Interrupted, UsageError
-
-Reference = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="A built-in name, a YAML file, or a run folder.")
-]
-Words = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="SECTION.KEY=VALUE", help="Settings to change; see bothways recipes NAME.", show_default=False
-    ),
-]
-Run = Annotated[
-    Path,
-    typer.Argument(
-        metavar="RUN", help="A run folder (its best checkpoint), a checkpoint, or a model folder."
-    ),
-]
-Data = Annotated[
-    str | None, typer.Option(metavar="PATH", help="The text: a file or a folder; short for data.train=PATH.")
-]
-Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to write.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything and say what would be done.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+from bothways.words import Data, DryRun, Json, Out, Quiet, Reference, Run, Words, folder_of, with_data
 
 
 def pretrain(
@@ -61,7 +39,7 @@ def pretrain(
     """
     from bothways.recipe import resolve
 
-    resolved = resolve(recipe, _with_data(words, data))
+    resolved = resolve(recipe, with_data(words, data))
     if dry_run:
         from bothways.dry_run import dry_run as estimate
 
@@ -72,7 +50,7 @@ def pretrain(
     from bothways.pretrain import pretrain as run
 
     if resume and out is None:
-        out = _folder_of(recipe)
+        out = folder_of(recipe)
     result = run(resolved, out, resume=resume, start_from=start_from, quiet=quiet or json)
     # Under torchrun every process comes here, and one of them speaks.
     if os.environ.get("RANK", "0") == "0":
@@ -100,14 +78,21 @@ def prepare(
     """
     from bothways.recipe import resolve
 
-    resolved = resolve(recipe, _with_data(words, path))
+    resolved = resolve(recipe, with_data(words, path))
     if dry_run:
         _show(*_intended(path, resolved.tokenizer, out), quiet=quiet, json=json)
         return
     from bothways.text.prepare import prepare as run
 
     result = run(resolved.data, resolved.tokenizer, out, _voice(quiet, json))
-    _show(result.report, result.report.lines(), quiet=quiet, json=json)
+    facts = {
+        "folder": str(result.folder),
+        "vocabulary": result.vocabulary.size,
+        "train_tokens": result.train.num_tokens,
+        "held_out_tokens": result.valid.num_tokens,
+        "notes": result.notes,
+    }
+    _show(facts, result.lines(), quiet=quiet, json=json)
 
 
 def fill(
@@ -196,11 +181,30 @@ def doctor(json: Json = False) -> None:
         raise UsageError(f"this machine is not quite ready: see {', '.join(amiss)}")
 
 
-def demo(words: Words = None, out: Out = None, quiet: Quiet = False, json: Json = False) -> None:
+def demo(
+    words: Words = None,
+    out: Out = None,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
     """Train and compare a small BERT and XLNet.
 
     They learn from English that every machine already has: the documentation of Python and its packages.
+
+    \b
+    bothways demo
+    bothways demo training.minutes=10
     """
+    if dry_run:
+        from bothways.demo import RECIPES
+        from bothways.dry_run import dry_run as estimate
+        from bothways.recipe import resolve
+
+        foreseen = {name: estimate(resolve(recipe, words or [])) for name, recipe in RECIPES.items()}
+        lines = [line for each in foreseen.values() for line in each.lines()]
+        _show(foreseen, lines, quiet=quiet, json=json)
+        return
     from bothways.demo import demo as run
 
     result = run(out, words or [], quiet=quiet or json)
@@ -278,20 +282,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fail(message: str, code: int) -> int:
     typer.echo(f"error: {' '.join(message.split())}", err=True)
     return code
-
-
-def _with_data(words: Iterable[str] | None, data: str | None) -> list[str]:
-    # In quotes, since a path may look like a number or hold characters that YAML reserves.
-    quoted = [] if data is None else [f"""data.train='{data.replace("'", "''")}'"""]
-    return [*(words or []), *quoted]
-
-
-def _folder_of(reference: str) -> Path | None:
-    """A run that is resumed without `--out` goes on in the folder of its recipe."""
-    path = Path(reference)
-    if path.is_dir():
-        return path
-    return path.parent if path.is_file() else None
 
 
 def _intended(path: str, tokenizer: Any, out: Path) -> tuple[dict[str, Any], list[str]]:

@@ -88,10 +88,8 @@ def _follow(cls: type[BaseModel], path: Sequence[str | int]) -> tuple[list[type[
         chosen = [group for group in groups if _kind_of(group) == part]
         if fields or part.isdecimal() or (groups and not chosen):
             names.append(part)
-        if fields:
-            groups = [group for annotation in fields for group in _groups_in(annotation)]
-        else:
-            groups = chosen or groups
+        inner = [group for annotation in fields for group in _groups_in(annotation)]
+        groups = inner if fields else chosen or groups
     return groups, names
 
 

@@ -7,6 +7,7 @@ same few rows, scaled to the budget; a longer run on an idle machine is usually 
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ from bothways.batch import Batch
 from bothways.formats import FORMATS
 from bothways.interop.folder import Model
 from bothways.recipe import Recipe, check
+from bothways.text.corpus import EMBEDDED, readable_files
+from bothways.text.prepare import is_prepared
 from bothways.training.metrics import duration
 from bothways.vocabulary import Vocabulary
 
@@ -60,8 +63,14 @@ class Estimate:
 
 
 def dry_run(recipe: Recipe) -> Estimate:
-    """Check `recipe` and estimate its cost; writes nothing. Raises `UsageError` where the recipe does not fit."""
+    """Check `recipe` and estimate its cost; writes nothing.
+
+    Raises `UsageError` where the recipe does not fit together, `DataError` where there is no text.
+    """
     check(recipe)
+    for text in (recipe.data.train, recipe.data.valid):
+        if text not in (None, EMBEDDED) and not is_prepared(Path(text).expanduser()):
+            readable_files(text)
     settings = recipe.training
     runtime.set_threads(settings.threads)
     device = runtime.choose_device(settings.device)

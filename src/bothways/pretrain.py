@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from bothways import files, runtime
 from bothways.assembly import Assembly, assemble, num_parameters
 from bothways.errors import CheckpointError, DataError, UsageError
 from bothways.interop.folder import describe
-from bothways.recipe import Recipe, check, write_resolved
+from bothways.recipe import Recipe, check, resolve, write_resolved
 from bothways.text.prepare import Prepared, prepare
 from bothways.training import distributed, run_folder
 from bothways.training.distributed import Place
@@ -21,6 +22,8 @@ from bothways.training.metrics import Progress, duration
 from bothways.training.state import State
 
 RUNS = Path("runs")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,13 @@ def pretrain(
         raise UsageError("there is no text to train on; give a file or a folder with --data, or --data embedded")
     with distributed.joined(recipe.training.device) as place, Progress(quiet=quiet or not place.is_main) as bar:
         folder = out or next_folder(recipe.name)
-        prepared = _prepared(recipe, place, bar.say)
+        # Preparing may take hours, so what can be refused before is.
+        _refuse_other_run(folder, recipe, resume=resume)
+        prepared = _main_first(place, lambda: prepared_text(recipe, bar.say))
         with _alone(folder, place):
-            return _train(recipe, prepared, folder, place, bar, resume=resume, start_from=start_from)
+            _refuse_other_run(folder, recipe, resume=resume)
+            checkpoint = _main_first(place, lambda: _where_to_go_on(folder, place, bar.say)) if resume else None
+            return _train(recipe, prepared, folder, place, bar, checkpoint, start_from)
 
 
 def _train(
@@ -79,11 +86,9 @@ def _train(
     folder: Path,
     place: Place,
     bar: Progress,
-    *,
-    resume: bool,
+    checkpoint: Path | None,
     start_from: Path | None,
 ) -> Pretrained:
-    checkpoint = _where_to_go_on(folder, resume, bar.say)
     if checkpoint is not None:
         _refuse_other_text(folder, prepared)
     built = assemble(recipe, prepared, folder, place, checkpoint or start_from)
@@ -110,14 +115,14 @@ def prepared_text(recipe: Recipe, say: Callable[[str], None]) -> Prepared:
     return prepare(recipe.data, recipe.tokenizer, shards_folder(recipe), say)
 
 
-def _prepared(recipe: Recipe, place: Place, say: Callable[[str], None]) -> Prepared:
-    """Prepare the text once, in the main process; the others read what it wrote."""
+def _main_first(place: Place, work: Callable[[], T]) -> T:
+    """Do `work` in the main process, then in the others, which find on the disk what it wrote."""
     if not place.is_main:
         distributed.barrier()
-        return prepared_text(recipe, say)
-    ready = prepared_text(recipe, say)
+        return work()
+    done = work()
     distributed.barrier()
-    return ready
+    return done
 
 
 def _continued(recipe: Recipe, folder: Path) -> Recipe:
@@ -135,20 +140,42 @@ def _continued(recipe: Recipe, folder: Path) -> Recipe:
     return recipe.model_copy(update={"tokenizer": tokenizer, "backbone": backbone})
 
 
-def _where_to_go_on(folder: Path, resume: bool, say: Callable[[str], None]) -> Path | None:
-    """Return the checkpoint to resume from; refuse to overwrite a run that was not asked to be resumed."""
-    if resume:
-        found = run_folder.newest_complete(folder, say)
-        if found is None and not (folder / "recipe.yaml").exists():
-            raise CheckpointError(f"{folder} holds no run to resume; leave out --resume to begin one")
-        if found is None:
-            say(f"{folder} has no complete checkpoint yet; beginning anew")
-        return found
-    if (folder / "checkpoints").exists():
-        raise UsageError(
-            f"{folder} already holds a run; continue it with --resume, or choose another folder with --out"
-        )
-    return None
+def _refuse_other_run(folder: Path, recipe: Recipe, *, resume: bool) -> None:
+    """Overwrite no run that was not asked to be resumed, and resume none that is not there or of another recipe."""
+    written = folder / "recipe.yaml"
+    if not resume:
+        if (folder / "checkpoints").exists():
+            raise UsageError(
+                f"{folder} already holds a run; continue it with --resume, or choose another folder with --out"
+            )
+        return
+    if not written.exists():
+        raise CheckpointError(f"{folder} holds no run to resume; leave out --resume to begin one")
+    before, now = (_fixed(each) for each in (resolve(str(written)), recipe))
+    for name, value in before.items():
+        if now.get(name) != value:
+            raise UsageError(
+                f"{folder} was begun with {name}={value}, now it is {now.get(name)}, which would be another run; "
+                "resume it unchanged, or begin a new one with --from"
+            )
+
+
+def _fixed(recipe: Recipe) -> dict[str, Any]:
+    """Return the settings that a resumed run cannot change, by their full names; how long to go on is not one."""
+    fixed: dict[str, Any] = {"seed": recipe.seed, "training.batch": recipe.training.batch}
+    for section in ("format", "objective", "backbone"):
+        settings = getattr(recipe, section)
+        fixed[f"{section}.kind"] = settings.kind
+        fixed |= {f"{section}.{name}": value for name, value in settings.model_dump(mode="json").items()}
+    return fixed | {"extras": [extra.model_dump(mode="json") for extra in recipe.extras]}
+
+
+def _where_to_go_on(folder: Path, place: Place, say: Callable[[str], None]) -> Path | None:
+    """Return the newest whole checkpoint; None where a run was killed before its first."""
+    found = run_folder.newest_complete(folder, say)
+    if found is None:
+        say(f"{folder} has no complete checkpoint yet; beginning anew")
+    return run_folder.adopt(folder, found) if found is not None and place.is_main else found
 
 
 def _refuse_other_text(folder: Path, prepared: Prepared) -> None:

@@ -26,8 +26,8 @@ from bothways.objectives import AUXILIARIES, OBJECTIVES
 from bothways.recipe_files import dump, inline, merge_layers, parse_words, read_chain
 from bothways.text.corpus import DataSettings
 from bothways.text.tokenizer import TokenizerSettings
-from bothways.training.loop import TrainingSettings
 from bothways.training.schedule import Budget, warmup_share
+from bothways.training.settings import TrainingSettings
 
 Registry = Mapping[str, tuple[type[Settings], Any]]
 """Kind -> (its settings, what is built from them)."""

@@ -19,7 +19,7 @@ from bothways.model.settings import SIZES
 
 Values = dict[str, Any]
 
-FORGETS = {
+FORGETS: dict[str, dict[str, tuple[str, ...]]] = {
     "backbone": {"size": ("layers", "width", "heads", "feed_forward")},
     "training": {
         "steps": ("tokens", "minutes"),

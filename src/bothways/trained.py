@@ -1,20 +1,32 @@
 """Asking a trained model, wherever it lies: a run folder, a checkpoint, or a folder from Hugging Face."""
 
 import itertools
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from tokenizers import Tokenizer
 
 from bothways.config import build
 from bothways.errors import DataError
-from bothways.evaluate import EvaluationSettings, Filled, Score, Subject, fill_blanks, score_texts
+from bothways.evaluate import (
+    EvaluationSettings,
+    Filled,
+    Score,
+    Subject,
+    fill_blanks,
+    score_texts,
+    unigram_nats,
+)
 from bothways.interop.folder import read_model
 from bothways.recipe_files import parse_words
 from bothways.runtime import choose_device
 from bothways.text.corpus import DataSettings, read_documents
 from bothways.text.report import CorpusReport
+from bothways.text.shards import Shards
 from bothways.training.run_folder import resolve_run
+from bothways.vocabulary import Vocabulary
 
 
 def load(run: Path) -> tuple[Subject, Tokenizer]:
@@ -41,4 +53,17 @@ def score(run: Path, text: str, words: Sequence[str] = ()) -> Score:
         raise DataError(f"{text} holds no text; give a file or folder with some")
     subject, tokenizer = load(run)
     texts = (document.text for document in itertools.chain([first], documents))
-    return score_texts(subject, tokenizer, texts, settings)
+    return score_texts(subject, tokenizer, texts, settings, _unigram(run, subject.vocabulary))
+
+
+def _unigram(run: Path, vocabulary: Vocabulary) -> np.ndarray | None:
+    """Return the baseline of a run's own training text, where its shards are still at hand."""
+    record = next(
+        (file for folder in (run, run.parent.parent) if (file := folder / "environment.json").is_file()), None
+    )
+    if record is None:
+        return None
+    shards = Path(json.loads(record.read_text(encoding="utf-8"))["data"]["shards"]) / "train"
+    if not shards.is_dir():
+        return None
+    return unigram_nats(Shards.open(shards, verify=False), vocabulary)

@@ -73,7 +73,11 @@ def test_in_bfloat16_the_explicit_path_stays_as_near_to_the_truth_as_the_fused_k
 @every_backbone
 @pytest.mark.parametrize("how", ["autocast", "weights"])
 def test_a_model_runs_and_learns_in_bfloat16(backbone, how):
-    encoder = make_encoder(backbone, dtype=torch.float32, memory=8) if backbone != "bert" else make_encoder(backbone)
+    encoder = (
+        make_encoder(backbone, dtype=torch.float32, memory=8)
+        if backbone != "bert"
+        else make_encoder(backbone)
+    )
     encoder = encoder.to(torch.bfloat16 if how == "weights" else torch.float32)
     objective = make_objective("permutation", encoder)
     memory = None
@@ -84,7 +88,9 @@ def test_a_model_runs_and_learns_in_bfloat16(backbone, how):
             losses, memory = objective(encoder, batch, memory)
         assert losses["permutation"].sum.dtype == torch.float32
         losses["permutation"].sum.backward()
-    assert all(parameter.grad.isfinite().all() for parameter in encoder.parameters() if parameter.grad is not None)
+    assert all(
+        parameter.grad.isfinite().all() for parameter in encoder.parameters() if parameter.grad is not None
+    )
 
 
 def test_attention_dropout_is_its_own_and_only_in_training():

@@ -231,7 +231,8 @@ def test_the_order_of_rows_in_a_batch_does_not_matter(case):
     order = torch.tensor([2, 0, 3, 1])
     per_row = {"tokens", "segments", "positions", "probes", "documents", "enters", "now", "backward"}
     shuffled = dataclasses.replace(
-        batch, **{field: None if (value := getattr(batch, field)) is None else value[order] for field in per_row}
+        batch,
+        **{field: None if (value := getattr(batch, field)) is None else value[order] for field in per_row},
     )
     torch.testing.assert_close(encoder(shuffled)[0], encoder(batch)[0][order], **CLOSE)
 

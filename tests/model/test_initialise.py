@@ -17,7 +17,12 @@ ZERO = {
     "transformer_xl": {"feed_forward.inner.bias", "attention_norm.bias", "head.bias"},
 }
 DRAWN = {
-    "bert": {"embeddings.tokens.weight", "embeddings.positions.weight", "attention.query.weight", "pooler.weight"},
+    "bert": {
+        "embeddings.tokens.weight",
+        "embeddings.positions.weight",
+        "attention.query.weight",
+        "pooler.weight",
+    },
     "transformer_xl": {
         "embeddings.tokens.weight",
         "embeddings.probe",
@@ -65,7 +70,9 @@ def test_every_parameter_follows_its_law(backbone):
 
 @every_backbone
 def test_a_head_shares_the_token_embedding_and_adds_only_a_bias_of_its_own(backbone):
-    names = [name for name, value in initialised(backbone).items() if len(VOCABULARY.is_special) in value.shape]
+    names = [
+        name for name, value in initialised(backbone).items() if len(VOCABULARY.is_special) in value.shape
+    ]
     assert sorted(names) == ["embeddings.tokens.weight", "head.bias"]
 
 

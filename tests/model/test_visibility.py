@@ -111,7 +111,9 @@ def test_the_original_policy_hides_exactly_what_the_code_of_2019_hides(select):
             hidden = np.zeros((slots, slots), dtype=bool)
             hidden[:half, half:] = True
             for block in (slice(0, half), slice(half, slots)):
-                order = _any_order_with(batch.enters[row, block].numpy(), is_target[block] | is_functional[block], draw)
+                order = _any_order_with(
+                    batch.enters[row, block].numpy(), is_target[block] | is_functional[block], draw
+                )
                 hidden[block, block] = mask_of_2019(order, is_target[block], is_functional[block])
             np.testing.assert_array_equal(sees[row, :slots], ~hidden | np.eye(slots, dtype=bool))
             np.testing.assert_array_equal(sees[row, slots : slots + len(probed)], ~hidden[probed])

@@ -5,7 +5,6 @@ import dataclasses
 import pytest
 import torch
 from model_cases import (
-    IGNORED,
     LENGTH,
     OBJECTIVE_CASES,
     SIZE,
@@ -20,7 +19,7 @@ from model_cases import (
 from their_weights import copy_into, gradients_of, largest_difference, named_parameters
 from transformers import XLNetConfig, XLNetLMHeadModel, XLNetModel
 
-from bothways.batch import Batch, Memory
+from bothways.batch import IGNORED, Batch, Memory
 from bothways.model.visibility import visible
 
 # Measured: 4e-6 and 4e-15; the largest logits are about 10.
@@ -36,7 +35,9 @@ class XLNetInDouble(XLNetModel):
         distances = torch.arange(klen, -qlen, -1, dtype=torch.float64, device=device)
         if not self.bi_data:
             return self.positional_embedding(distances, frequencies, bsz)
-        halves = [self.positional_embedding(signed, frequencies, bsz // 2) for signed in (distances, -distances)]
+        halves = [
+            self.positional_embedding(signed, frequencies, bsz // 2) for signed in (distances, -distances)
+        ]
         return torch.cat(halves, dim=1)
 
 

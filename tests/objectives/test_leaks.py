@@ -44,7 +44,7 @@ def numbered(offsets: list[np.ndarray]) -> list[np.ndarray]:
     return numbers
 
 
-def hidden_from(batch: Batch, examples: Examples) -> torch.Tensor:
+def hidden_from(batch: Batch) -> torch.Tensor:
     """Say which slots each query must learn nothing of: bool [rows, queries, slots].
 
     A masked model must not learn any hidden token. A permutation's probe must not learn its own, nor one that comes
@@ -57,13 +57,14 @@ def hidden_from(batch: Batch, examples: Examples) -> torch.Tensor:
         return hidden.view(len(batch.tokens), 1, slots).expand(-1, slots, -1)
     place = torch.cat([torch.arange(slots).expand(len(batch.tokens), slots), batch.probes], dim=1)
     own_rank = batch.enters.gather(1, place)
-    later = batch.enters[:, None, :] >= own_rank[:, :, None]
-    return later
+    return batch.enters[:, None, :] >= own_rank[:, :, None]
 
 
-def count_leaks(batch: Batch, examples: Examples, known: torch.Tensor, sources: np.ndarray) -> tuple[int, int]:
+def count_leaks(
+    batch: Batch, examples: Examples, known: torch.Tensor, sources: np.ndarray
+) -> tuple[int, int]:
     """Return how many targets may know what they must not, and how many targets there are."""
-    must_not = hidden_from(batch, examples)
+    must_not = hidden_from(batch)
     leaks, targets = 0, 0
     for index, target in zip(batch.scored.tolist(), batch.targets.tolist(), strict=True):
         if target == IGNORED:

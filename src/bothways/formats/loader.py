@@ -9,7 +9,7 @@ same rows.
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -58,7 +58,7 @@ class Loader:
         """Return the micro-batches of a step, in order."""
         return [self._micro_batch(step, rows) for rows in self.micro_batches]
 
-    def iterate(self, first_step: int = 0, ahead: int = 2) -> Iterator[list[Batch]]:
+    def iterate(self, first_step: int = 0, ahead: int = 2) -> Generator[list[Batch], None, None]:
         """Yield the micro-batches of `first_step` and all following steps, without end.
 
         One thread prepares up to `ahead` steps in advance. Its errors are raised here, at the step they

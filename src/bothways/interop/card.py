@@ -9,6 +9,13 @@ _LOAD = {
     "XLNetLMHeadModel": "XLNetLMHeadModel",
 }
 
+_PIPELINE = {
+    # The hub's own widget fills masks, which XLNet does not have.
+    "BertForMaskedLM": "fill-mask",
+    "BertForPreTraining": "fill-mask",
+    "XLNetLMHeadModel": "feature-extraction",
+}
+
 _NOTES = {
     "BertForMaskedLM": "Trained without a pair loss: `AutoModel` reports the pooler as missing, since it has none.",
     "BertForPreTraining": "`AutoModelForMaskedLM` loads it too and leaves the pair head out.",
@@ -22,7 +29,7 @@ def model_card(architecture: str, config: Mapping[str, Any], facts: Mapping[str,
     objective = config["bothways"]["objective"]["kind"]
     return f"""---
 library_name: transformers
-pipeline_tag: fill-mask
+pipeline_tag: {_PIPELINE[architecture]}
 tags: [bothways, {config["model_type"]}, {objective}]
 ---
 

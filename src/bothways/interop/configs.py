@@ -114,14 +114,26 @@ FAMILIES: dict[str, Family] = {
         "bert",
         _write_bert,
         _read_bert,
-        {"position_embedding_type": "absolute", "type_vocab_size": 2, "is_decoder": False},
+        {
+            "position_embedding_type": "absolute",
+            "type_vocab_size": 2,
+            "is_decoder": False,
+            "tie_word_embeddings": True,
+        },
         "masked",
     ),
     "transformer_xl": Family(
         "xlnet",
         _write_xlnet,
         _read_xlnet,
-        {"attn_type": "bi", "untie_r": True, "clamp_len": -1, "same_length": False, "bi_data": False},
+        {
+            "attn_type": "bi",
+            "untie_r": True,
+            "clamp_len": -1,
+            "same_length": False,
+            "bi_data": False,
+            "tie_word_embeddings": True,
+        },
         "permutation",
     ),
 }

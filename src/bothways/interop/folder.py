@@ -121,8 +121,10 @@ def describe(folder: Path) -> Description:
         ) from None
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}; use another copy") from None
+    ours = (config.get("bothways") or {}) if isinstance(config, dict) else None
+    if not isinstance(ours, dict) or ours.get("layout", "cls_first") not in LAYOUTS.values():
+        raise CheckpointError(f"{path} is not a model's configuration; use another copy")
     backbone, settings = backbone_of(config, folder)
-    ours = config.get("bothways") or {}
     wanted = ours.get("objective") or {"kind": FAMILIES[backbone].objective}
     objective = _settings(OBJECTIVES, wanted, path)
     extras = tuple(_settings(AUXILIARIES, values, path) for values in ours.get("extras", ()))

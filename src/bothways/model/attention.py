@@ -107,7 +107,9 @@ class RelativeAttention(nn.Module):
         value = split_heads(self.value(source), self.heads)
         query = query * query.shape[-1] ** -0.5
         scale = query.shape[-1] ** -0.5
-        by_distance = self._distance_scores(query + self.position_bias.to(query.dtype) * scale, sight.relative)
+        by_distance = self._distance_scores(
+            query + self.position_bias.to(query.dtype) * scale, sight.relative
+        )
         asking, answering = self._with_segments(query, key, sight.relative, scale)
         scores = torch.baddbmm(
             by_distance.flatten(0, 1), asking.flatten(0, 1), answering.flatten(0, 1).transpose(1, 2)

@@ -37,7 +37,13 @@ class Block(nn.Module):
     """LayerNorm(x + Sublayer(x)) for attention and for the feed-forward network (post-norm, as published)."""
 
     def __init__(
-        self, attention: nn.Module, feed_forward: nn.Module, width: int, *, dropout: float, norm_epsilon: float
+        self,
+        attention: nn.Module,
+        feed_forward: nn.Module,
+        width: int,
+        *,
+        dropout: float,
+        norm_epsilon: float,
     ) -> None:
         super().__init__()
         self.attention = attention

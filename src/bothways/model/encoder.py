@@ -52,7 +52,7 @@ class Encoder(nn.Module):
 
     @property
     def token_embedding(self) -> Tensor:
-        """float [vocabulary, width], shared with the vocabulary head."""
+        """Return float [vocabulary, width], shared with the vocabulary head."""
         weight: Tensor = self.embeddings.tokens.weight  # type: ignore[union-attr,assignment]
         return weight
 

@@ -2,7 +2,7 @@
 
 | parameter | law | source |
 |---|---|---|
-| matrices and embeddings | normal, mean 0, deviation `initial_deviation`, cut at two deviations | BERT's released code |
+| matrices, embeddings | normal, mean 0, deviation `initial_deviation`, cut at two deviations | BERT's released code |
 | linear biases, vocabulary bias | 0 | BERT's released code |
 | normalisation weight, bias | 1, 0 | Ba et al. 2016 |
 | XLNet's content, position, segment biases; segment vectors; probe vector | normal, as the matrices | XLNet's code |

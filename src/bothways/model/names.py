@@ -48,18 +48,18 @@ def to_ours(tensor: Tensor, layout: Layout, heads: int) -> Tensor:
 
 
 _TO_THEIRS: dict[Layout, Callable[[Tensor, int], Tensor]] = {
-    "same": lambda tensor, heads: tensor,
+    "same": lambda tensor, _: tensor,
     # a linear map [heads * D, width] as XLNet stores it: [width, heads, D]
     "heads_out": lambda tensor, heads: tensor.t().unflatten(1, (heads, -1)),
     # a linear map [width, heads * D] stored as [width, heads, D]
     "heads_in": lambda tensor, heads: tensor.unflatten(1, (heads, -1)),
     # a vector [width] stored as [1, 1, width]
-    "vector": lambda tensor, heads: tensor[None, None],
+    "vector": lambda tensor, _: tensor[None, None],
 }
 
 _TO_OURS: dict[Layout, Callable[[Tensor, int], Tensor]] = {
-    "same": lambda tensor, heads: tensor,
-    "heads_out": lambda tensor, heads: tensor.flatten(1).t(),
-    "heads_in": lambda tensor, heads: tensor.flatten(1),
-    "vector": lambda tensor, heads: tensor[0, 0],
+    "same": lambda tensor, _: tensor,
+    "heads_out": lambda tensor, _: tensor.flatten(1).t(),
+    "heads_in": lambda tensor, _: tensor.flatten(1),
+    "vector": lambda tensor, _: tensor[0, 0],
 }

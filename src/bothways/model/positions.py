@@ -8,6 +8,7 @@ The mapping is one-to-one within a row, so its gradient is a plain copy, determi
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -68,13 +69,14 @@ def shift_to_distances(every_distance: Tensor, relative: RelativePositions) -> T
 
     `every_distance` is [rows, heads, queries, distances]; the result is [rows, heads, queries, keys].
     """
-    shifted: Tensor = _Shift.apply(every_distance, relative.slots, relative.keys, relative.probes)
+    slots, keys, probes = relative.slots, relative.keys, relative.probes
+    shifted: Tensor = _Shift.apply(every_distance, slots, keys, probes)  # type: ignore[no-untyped-call]
     return shifted
 
 
 class _Shift(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, every, slots, keys, probes):  # type: ignore[no-untyped-def]
+    def forward(ctx: Any, every: Tensor, slots: int, keys: int, probes: Tensor | None) -> Tensor:
         ctx.slots, ctx.keys, ctx.probes, ctx.shape = slots, keys, probes, every.shape
         every = every.contiguous()
         if probes is None:
@@ -86,7 +88,7 @@ class _Shift(torch.autograd.Function):
         return shifted
 
     @staticmethod
-    def backward(ctx, gradient):  # type: ignore[no-untyped-def]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         every = gradient.new_zeros(ctx.shape)
         _slot_view(every, ctx.slots, ctx.keys).copy_(gradient[:, :, : ctx.slots])
         if ctx.probes is not None:

@@ -1,5 +1,8 @@
 """Every objective and every auxiliary loss, by the name that recipes give it."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 from bothways.config import Settings
 from bothways.model.encoder import Encoder
 from bothways.model.initialise import initialise
@@ -8,6 +11,8 @@ from bothways.objectives.masked import Masked, MaskedSettings
 from bothways.objectives.permutation import Permutation, PermutationSettings
 from bothways.objectives.sentence_pair import SentencePair, SentencePairSettings
 from bothways.vocabulary import Vocabulary
+
+M = TypeVar("M")
 
 OBJECTIVES: dict[str, tuple[type[Settings], type[Objective]]] = {
     "masked": (MaskedSettings, Masked),
@@ -27,14 +32,19 @@ def build_objective(
     `settings` is a member of `OBJECTIVES`, `extras` are members of `AUXILIARIES`; fresh weights.
     """
     auxiliaries = {
-        name: build(extra, vocabulary, encoder)
+        name: _make(build, extra, vocabulary, encoder)
         for extra in extras
         for name, (kind, build) in AUXILIARIES.items()
         if isinstance(extra, kind)
     }
     for kind, build in OBJECTIVES.values():
         if isinstance(settings, kind):
-            objective = build(settings, vocabulary, encoder, auxiliaries)
+            objective = _make(build, settings, vocabulary, encoder, auxiliaries)
             initialise(objective, encoder.settings.initial_deviation)
             return objective
     raise TypeError(f"{type(settings).__name__} belongs to no objective")
+
+
+def _make(build: Callable[..., M], *values: Any) -> M:
+    """Call a class of the tables, which alone know that it takes the settings beside it."""
+    return build(*values)

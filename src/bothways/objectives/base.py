@@ -41,7 +41,8 @@ class Objective(nn.Module):
     def cloze(self, examples: Examples, hidden: np.ndarray, asked: np.ndarray) -> Batch:
         """Ask for every slot of `asked` given all slots that are not `hidden` (bool [rows, slots] each).
 
-        `asked` must lie within `hidden`; the scored positions are the asked slots in row-major order.
+        `asked` must lie within `hidden`; the scored positions are the asked slots in row-major order. Where rows ask
+        for different numbers of slots, entries whose target is `IGNORED` may fill the shorter ones.
         """
         raise NotImplementedError
 
@@ -69,7 +70,7 @@ class Objective(nn.Module):
         return own | {name: extra.loss(hidden, batch) for name, extra in self._extras()}
 
     def predict(self, encoder: Encoder, batch: Batch, memory: Memory | None = None) -> Tensor:
-        """Return log-probabilities, at least float32 [scored, vocabulary], for a batch of `cloze` or `left_to_right`."""
+        """Return log-probabilities [scored, vocabulary], float32 or better, for a `cloze` or `left_to_right` batch."""
         hidden, _ = encoder(batch, memory)
         logits = self.head(hidden.flatten(0, 1)[batch.scored], encoder.token_embedding)
         return torch.log_softmax(at_least_float32(logits), dim=-1)

@@ -22,8 +22,7 @@ def goals(tokens: np.ndarray, vocabulary: Vocabulary, rate: float) -> np.ndarray
 
 def read_backward(positions: np.ndarray) -> np.ndarray:
     """Say which rows are read from right to left, bool [rows]: those whose `positions` begin by falling."""
-    falls: np.ndarray = (positions[:, :1] > positions[:, 1:2]).any(axis=1)
-    return falls
+    return np.any(positions[:, :1] > positions[:, 1:2], axis=1)
 
 
 def word_numbers(examples: Examples, vocabulary: Vocabulary) -> np.ndarray:
@@ -158,9 +157,7 @@ def _hide_runs(
     chosen[slots[~chosen[slots]][:left]] = True
 
 
-def _hide_run(
-    bounds: list[tuple[int, int]], first: int, length: int, left: int, chosen: np.ndarray
-) -> int:
+def _hide_run(bounds: list[tuple[int, int]], first: int, length: int, left: int, chosen: np.ndarray) -> int:
     """Hide up to `length` words from `first` on while they are free, adjacent and fit; return the tokens taken."""
     taken, place = 0, bounds[first][0]
     for begin, end in bounds[first : first + length]:

@@ -87,7 +87,9 @@ def readable_files(path: str, report: CorpusReport | None = None) -> list[Path]:
     if place.is_file():
         return [place]
     if not place.is_dir():
-        raise DataError(f"no text at {path}: there is no such file or folder; give data.train an existing one")
+        raise DataError(
+            f"no text at {path}: there is no such file or folder; give data.train an existing one"
+        )
     found = list(files_under(place))
     known = [file for file in found if kind_of(file) is not None]
     if report is not None:
@@ -111,9 +113,7 @@ def _raw_documents(path: str, settings: DataSettings, report: CorpusReport) -> I
             yield Document(text, str(file))
 
 
-def _plain_reader(
-    settings: DataSettings, report: CorpusReport
-) -> Callable[[Iterator[str]], Iterator[str]]:
+def _plain_reader(settings: DataSettings, report: CorpusReport) -> Callable[[Iterator[str]], Iterator[str]]:
     if settings.documents == "line":
         return partial(cleaning.text_lines, report=report)
     if settings.documents == "paragraph":

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
 
 _WORD = re.compile(r"\w+")
 GRAM = 8
@@ -14,14 +13,15 @@ def digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest()
 
 
-def grams(text: str) -> Iterator[int]:
-    """Yield a hash of every run of 8 words, case folded; a shorter text is one run.
+def grams(text: str) -> list[int]:
+    """Return a hash of every run of 8 words, in lower case; a shorter text is one run.
 
     The hashes hold within one process only: Python salts them.
     """
     words = _WORD.findall(text.lower())
-    for start in range(max(1, len(words) - GRAM + 1)):
-        yield hash(tuple(words[start : start + GRAM]))
+    if len(words) < GRAM:
+        return [hash(tuple(words))]
+    return [hash(run) for run in zip(*(words[start:] for start in range(GRAM)), strict=False)]
 
 
 class NearDuplicates:
@@ -30,15 +30,10 @@ class NearDuplicates:
     def __init__(self) -> None:
         self._seen: set[int] = set()
 
-    def share_seen(self, text: str) -> float:
-        """Return the share (0 to 1) of the text's 8-grams that were seen before."""
-        found = list(grams(text))
-        return sum(gram in self._seen for gram in found) / len(found)
-
     def is_new(self, text: str) -> bool:
         """Remember the text and return True, unless more than half of it was seen before."""
-        found = list(grams(text))
-        if 2 * sum(gram in self._seen for gram in found) > len(found):
+        found = grams(text)
+        if 2 * sum(map(self._seen.__contains__, found)) > len(found):
             return False
         self._seen.update(found)
         return True

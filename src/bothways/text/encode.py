@@ -83,7 +83,7 @@ class ShardWriter:
         self._vocabulary_size = vocabulary_of(tokenizer).size
         self._num_workers = default_count() if workers is None else workers
         self._workers: Workers | None = None
-        self._say = say or (lambda line: None)
+        self._say = say
         self._texts: list[str] = []
         self._num_characters = 0
         self._pending: deque[tuple[str, str, list[Future[Encoded]]]] = deque()
@@ -117,7 +117,10 @@ class ShardWriter:
             "version": 1,
             "tokenizer_sha256": hashlib.sha256(self._tokenizer.encode()).hexdigest(),
             "vocabulary_size": self._vocabulary_size,
-            **{name: sum(getattr(note, name) for note in notes) for name in ("documents", "sentences", "tokens")},
+            **{
+                name: sum(getattr(note, name) for note in notes)
+                for name in ("documents", "sentences", "tokens")
+            },
             "shards": [asdict(note) for note in notes],
         }
         files.write_json(self._folder / MANIFEST, sealed(manifest))
@@ -168,7 +171,8 @@ class ShardWriter:
         note = ShardNote(name, identity, *counts, hashes)
         files.write_json(stem.with_suffix(".json"), asdict(note))
         self._notes[name] = note
-        self._say(f"{stem}: {note.documents:,} documents, {note.tokens:,} tokens")
+        if self._say is not None:
+            self._say(f"{stem}: {note.documents:,} documents, {note.tokens:,} tokens")
 
     def _identity(self, texts: list[str]) -> str:
         total = hashlib.blake2b(self._tokenizer.encode(), digest_size=16)

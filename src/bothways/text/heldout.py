@@ -11,35 +11,34 @@ _LAST_SHARE = 0.05
 """How much of a corpus of one document is held out: its end."""
 
 
-def split(documents: Iterable[Document], one_in: int, by_source: bool = False) -> Iterator[tuple[bool, Document]]:
+def split(
+    documents: Iterable[Document], one_in: int, by_source: bool = False
+) -> Iterator[tuple[bool, Document]]:
     """Yield every document with whether it is held out, one in `one_in` by hash of its content (or source).
 
-    At least one document is held out: where the hash chooses none, the one with the smallest hash is; a
-    corpus of a single document is cut and its last 5% held out. Until the first one is found, one document
-    is kept back, so the order may change; the result depends on nothing but the documents.
+    Neither part is left empty: where all documents fall on one side, the one with the smallest hash changes
+    sides, and a corpus of a single document is cut, its last 5% held out. For this one document is kept back
+    until both sides have one, so the order may change; the parts depend on nothing but the documents.
     """
-    has_held_out = False
-    waiting: tuple[int, Document] | None = None
+    waiting: tuple[int, bool, Document] | None = None
     num_documents = 0
+    has_both = False
     for document in documents:
         num_documents += 1
         rank = _rank(document.source if by_source else document.text)
-        if rank % one_in == 0:
-            has_held_out = True
-            yield True, document
-        elif has_held_out:
-            yield False, document
-        elif waiting is None or rank < waiting[0]:
-            if waiting is not None:
-                yield False, waiting[1]
-            waiting = rank, document
-        else:
-            yield False, document
-        if has_held_out and waiting is not None:
-            yield False, waiting[1]
+        item = rank, rank % one_in == 0, document
+        if waiting is None and not has_both:
+            waiting = item
+            continue
+        if waiting is not None and waiting[1] != item[1]:
+            has_both = True
+            yield waiting[1:]
             waiting = None
+        elif waiting is not None:
+            waiting, item = sorted((waiting, item), key=lambda pair: pair[0])
+        yield item[1:]
     if waiting is not None:
-        yield from [(True, waiting[1])] if num_documents > 1 else _cut(waiting[1])
+        yield from [(not waiting[1], waiting[2])] if num_documents > 1 else _cut(waiting[2])
 
 
 def overlap(train: Iterable[str], held_out: Iterable[str]) -> float:
@@ -49,7 +48,7 @@ def overlap(train: Iterable[str], held_out: Iterable[str]) -> float:
     for text in train:
         for gram in grams(text):
             wanted.pop(gram, None)
-    return 1 - wanted.total() / num_grams if num_grams else 0.0
+    return (num_grams - wanted.total()) / num_grams if num_grams else 0.0
 
 
 def _cut(document: Document) -> Iterator[tuple[bool, Document]]:
@@ -67,4 +66,6 @@ def _cut(document: Document) -> Iterator[tuple[bool, Document]]:
 
 
 def _rank(key: str) -> int:
-    return int.from_bytes(hashlib.blake2b(key.encode("utf-8"), digest_size=8, person=b"held out").digest(), "big")
+    return int.from_bytes(
+        hashlib.blake2b(key.encode("utf-8"), digest_size=8, person=b"held out").digest(), "big"
+    )

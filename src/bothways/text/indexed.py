@@ -1,6 +1,6 @@
-"""One pair of token files in Megatron-LM's indexed layout, so that its tools read ours.
+r"""One pair of token files in Megatron-LM's indexed layout, so that its tools read ours.
 
-`.bin` holds the tokens of all sequences one after another. `.idx` holds, little endian: 9 bytes `MMIDIDX\\0\\0`,
+`.bin` holds the tokens of all sequences one after another. `.idx` holds, little endian: 9 bytes `MMIDIDX\0\0`,
 version 1 (uint64), a code for the tokens' type (uint8), the number of sequences (uint64), the number of
 document boundaries (uint64), then each sequence's length (int32), each one's byte offset in `.bin` (int64), and
 the documents' boundaries as sequence numbers (int64, from 0 to the number of sequences). Here a sequence is a
@@ -76,13 +76,17 @@ def read_index(path: Path) -> Index:
         raise DataError(f"{path} is not an index of token shards: it is cut short; prepare the text again")
     magic, version, code, sentences, boundaries = _HEADER.unpack(content[: _HEADER.size].tobytes())
     if magic != _MAGIC or version != _VERSION or code not in _TYPES:
-        raise DataError(f"{path} is not an index of token shards: its header is another; prepare the text again")
+        raise DataError(
+            f"{path} is not an index of token shards: its header is another; prepare the text again"
+        )
     parts = []
     start = _HEADER.size
     for dtype, count in (("<i4", sentences), ("<i8", sentences), ("<i8", boundaries)):
         stop = start + count * np.dtype(dtype).itemsize
         if stop > len(content):
-            raise DataError(f"{path} is cut short: {len(content)} bytes, expected {stop}; prepare the text again")
+            raise DataError(
+                f"{path} is cut short: {len(content)} bytes, expected {stop}; prepare the text again"
+            )
         parts.append(content[start:stop].view(dtype))
         start = stop
     return Index(_TYPES[code], *parts)

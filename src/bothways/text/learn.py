@@ -1,12 +1,10 @@
 """Learning a vocabulary from text: WordPiece, Unigram or byte-level BPE, the same every time.
 
-Two properties of the `tokenizers` trainers had to be mended. Its WordPiece trainer numbers the `##` letters
-in the order of a randomly seeded hash map and breaks ties by those numbers, so the vocabulary differs from
-run to run; here they are given to it beforehand, in order. Its Unigram trainer adds numbers up in a random
-order; here the scores are rounded, the pieces sorted, and letters without a score of their own settled.
+The WordPiece trainer of `tokenizers` numbers the `##` letters in the order of a randomly seeded hash map and
+breaks ties by those numbers, so its vocabulary differs from run to run; here they are given to it beforehand,
+in order. Unigram is in a file of its own.
 """
 
-import json
 import re
 import unicodedata
 from collections import Counter
@@ -14,23 +12,20 @@ from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from bothways.config import Settings
 from bothways.errors import DataError
 from bothways.text.sample import count_characters, num_frequent_words, take_sample
+from bothways.text.unigram import XLNET_SPECIALS, learn_unigram
 
 BERT_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 """Ids 0 to 4."""
-XLNET_SPECIALS = ("<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>")
-"""Ids 0 to 8, as in XLNet's released vocabulary."""
 _LEAST_AUTO = 512
 """No text is so small that fewer entries are tried (byte-level BPE needs 256 for the bytes)."""
 _COVERAGE = 0.9999
 """Characters beyond this share of the text, the rarest, are left to the unknown token."""
 _CJK = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]")
-_LONGEST_PIECE = 16
-"""Characters in a Unigram piece, as in SentencePiece."""
 
 
 class TokenizerSettings(Settings):
@@ -55,11 +50,10 @@ def train_tokenizer(texts: Iterable[str], settings: TokenizerSettings) -> Tokeni
     Raises `DataError` if there is no text, or if `settings.vocabulary` is a number that it cannot fill.
     """
     sample = take_sample(texts)
-    characters = count_characters(sample)
-    if not characters:
+    if not any(text.strip() for text in sample):
         raise DataError("cannot learn a vocabulary: the training text is empty; give data.train more text")
     wanted = vocabulary_goal(sample, settings)
-    tokenizer = _LEARNERS[settings.kind](sample, characters, wanted, settings.lowercase)
+    tokenizer = _LEARNERS[settings.kind](sample, wanted, settings.lowercase)
     _check_size(tokenizer.get_vocab_size(), settings)
     return tokenizer
 
@@ -87,8 +81,9 @@ def _check_size(size: int, settings: TokenizerSettings) -> None:
     )
 
 
-def _learn_wordpiece(texts: list[str], characters: Counter[str], size: int, lowercase: bool) -> Tokenizer:
+def _learn_wordpiece(texts: list[str], size: int, lowercase: bool) -> Tokenizer:
     tokenizer = wordpiece({}, lowercase)
+    characters = count_characters(texts)
     alphabet = _alphabet(_normalised(characters, tokenizer.normalizer), (size - len(BERT_SPECIALS)) // 2)
     inner = ["##" + letter for letter in alphabet if not _stands_alone(letter)]
     trainer = trainers.WordPieceTrainer(
@@ -113,51 +108,13 @@ def wordpiece(vocabulary: dict[str, int], lowercase: bool) -> Tokenizer:
     return tokenizer
 
 
-def _learn_unigram(texts: list[str], characters: Counter[str], size: int, lowercase: bool) -> Tokenizer:
-    tokenizer = _unigram(None, lowercase)
-    alphabet = _alphabet(characters, (size - len(XLNET_SPECIALS)) // 2)
-    rare = "".join(re.escape(letter) for letter in sorted(set(characters).difference(alphabet)))
-    known = re.compile(f"[{rare}]+").sub if rare else None
-    trainer = trainers.UnigramTrainer(
-        vocab_size=size,
-        special_tokens=list(XLNET_SPECIALS),
-        unk_token="<unk>",
-        max_piece_length=_LONGEST_PIECE,
-        show_progress=False,
+def _learn_unigram(texts: list[str], size: int, lowercase: bool) -> Tokenizer:
+    return learn_unigram(
+        texts, _alphabet(count_characters(texts), (size - len(XLNET_SPECIALS)) // 2), size, lowercase
     )
-    tokenizer.train_from_iterator((known(" ", text) if known else text for text in texts), trainer)
-    learned = json.loads(tokenizer.to_str())["model"]["vocab"]
-    pieces = {piece: round(score, 6) for piece, score in learned if piece not in XLNET_SPECIALS}
-    ordered = sorted(_settled(pieces, characters).items(), key=lambda item: (-item[1], item[0]))
-    return _unigram([*((token, 0.0) for token in XLNET_SPECIALS), *ordered], lowercase)
 
 
-def _settled(pieces: dict[str, float], characters: Counter[str]) -> dict[str, float]:
-    """Give the letters that the trainer put back after pruning their scores by frequency.
-
-    It puts them back in random order, each 0.0001 above the one before, from the smallest score upwards.
-    """
-    letters = [piece for piece in pieces if len(piece) == 1]
-    highest = min(pieces.values()) + 1e-4 * len(letters)
-    affected = sorted((letter for letter in letters if pieces[letter] <= highest), key=lambda c: (-characters[c], c))
-    scores = sorted((pieces[letter] for letter in affected), reverse=True)
-    return pieces | dict(zip(affected, scores, strict=True))
-
-
-def _unigram(pieces: list[tuple[str, float]] | None, lowercase: bool) -> Tokenizer:
-    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0) if pieces else models.Unigram())
-    lower = [normalizers.Lowercase()] if lowercase else []
-    spaces = [normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()]
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), *lower, *spaces])
-    # Pieces never join a letter and a mark, as SentencePiece keeps scripts apart: words stay whole.
-    marks = pre_tokenizers.Split(Regex(r"▁?[^\p{L}\p{N}\p{M}▁]"), "isolated")
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Metaspace(), marks])
-    tokenizer.decoder = decoders.Metaspace()
-    tokenizer.add_special_tokens(list(XLNET_SPECIALS) if pieces else [])
-    return tokenizer
-
-
-def _learn_bpe(texts: list[str], characters: Counter[str], size: int, lowercase: bool) -> Tokenizer:
+def _learn_bpe(texts: list[str], size: int, lowercase: bool) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
     lower = [normalizers.Lowercase()] if lowercase else []
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), *lower])
@@ -177,7 +134,7 @@ def _learn_bpe(texts: list[str], characters: Counter[str], size: int, lowercase:
 def _alphabet(characters: Counter[str], most: int) -> list[str]:
     """Return the most frequent characters that cover the text, at most `most` of them, sorted."""
     covered = 0
-    kept = []
+    kept: list[str] = []
     for letter, count in sorted(characters.items(), key=lambda item: (-item[1], item[0])):
         if covered >= _COVERAGE * characters.total() or len(kept) >= most:
             break

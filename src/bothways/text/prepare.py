@@ -9,6 +9,8 @@ Calling it again with the same text and settings opens the folder and returns; a
 the first shard that is missing. Held-out documents are never trained on, not even by the tokenizer.
 """
 
+import contextlib
+import fcntl
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,7 +22,14 @@ from tokenizers import Tokenizer
 from bothways import files
 from bothways.errors import DataError
 from bothways.text import embedded, heldout
-from bothways.text.corpus import EMBEDDED, CorpusReport, DataSettings, Document, read_documents, readable_files
+from bothways.text.corpus import (
+    EMBEDDED,
+    CorpusReport,
+    DataSettings,
+    Document,
+    read_documents,
+    readable_files,
+)
 from bothways.text.encode import sealed
 from bothways.text.learn import TokenizerSettings, train_tokenizer
 from bothways.text.shards import MANIFEST, Shards, ShardWriter, read_manifest
@@ -70,7 +79,17 @@ def prepare(data: DataSettings, tokenizer: TokenizerSettings, folder: Path, say:
     made_from = _made_from(data, tokenizer)
     if is_prepared(folder) and read_manifest(folder)["made_from"] == made_from:
         return _opened(folder)
-    say(f"preparing {data.train} in {folder}")
+    with _claimed(folder):
+        say(f"preparing {data.train} in {folder}")
+        _build(data, tokenizer, made_from, folder, say)
+    return _opened(folder)
+
+
+def _build(
+    data: DataSettings, tokenizer: TokenizerSettings, made_from: dict[str, Any], folder: Path, say: Say
+) -> None:
+    # From here on the folder is unfinished, also where an earlier text was.
+    (folder / MANIFEST).unlink(missing_ok=True)
     learned = _tokenizer(data, tokenizer, made_from, folder, say)
     report = CorpusReport()
     for part in _write_shards(data, learned, folder, report, say):
@@ -83,13 +102,29 @@ def prepare(data: DataSettings, tokenizer: TokenizerSettings, folder: Path, say:
         "report": report.as_json(),
         "notes": notes,
         "sha256": {
-            name: files.sha256(folder / name) for name in (TOKENIZER, f"train/{MANIFEST}", f"valid/{MANIFEST}")
+            name: files.sha256(folder / name)
+            for name in (TOKENIZER, f"train/{MANIFEST}", f"valid/{MANIFEST}")
         },
     }
     files.write_json(folder / MANIFEST, sealed(manifest))
     for line in notes:
         say(line)
-    return _opened(folder)
+
+
+@contextlib.contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """Keep a second process from writing to the same folder; the lock is gone with the process."""
+    with files.explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataError(
+                f"{folder} is being prepared by another process; wait for it or choose another folder"
+            ) from None
+        yield
 
 
 def is_prepared(folder: Path) -> bool:
@@ -121,7 +156,7 @@ def _made_from(data: DataSettings, tokenizer: TokenizerSettings) -> dict[str, An
     """Return all that the prepared text depends on, as JSON: settings, and each file's size and time."""
     settings = data.model_dump(mode="json", exclude={"shards", "workers"})
     sources = {name: _source(path) for name, path in (("train", data.train), ("valid", data.valid)) if path}
-    borrowed = None if tokenizer.path is None else _source(tokenizer.path)
+    borrowed = None if tokenizer.path is None else _borrowed(Path(tokenizer.path).expanduser())
     made_from = {"data": settings, "tokenizer": tokenizer.model_dump(mode="json")}
     return json.loads(json.dumps(made_from | {"sources": sources, "borrowed": borrowed}))  # type: ignore[no-any-return]
 
@@ -129,13 +164,18 @@ def _made_from(data: DataSettings, tokenizer: TokenizerSettings) -> dict[str, An
 def _source(path: str) -> Any:
     if path == EMBEDDED:
         return embedded.versions_key()
-    place = Path(path).expanduser()
-    found = [place] if place.is_file() else sorted(place.rglob("*"))
-    return [
-        [str(file.relative_to(place)), file.stat().st_size, file.stat().st_mtime_ns]
-        for file in found
-        if file.is_file()
-    ]
+    return [_stamp(file) for file in readable_files(path)]
+
+
+def _borrowed(path: Path) -> list[list[str | int]]:
+    """Return the files that an existing tokenizer is read from; the rest of a model's folder does not matter."""
+    names = ("tokenizer.json", "vocab.txt", "tokenizer_config.json")
+    found = [path] if path.is_file() else [path / name for name in names]
+    return [_stamp(file) for file in found if file.is_file()]
+
+
+def _stamp(file: Path) -> list[str | int]:
+    return [str(file), file.stat().st_size, file.stat().st_mtime_ns]
 
 
 def _documents(data: DataSettings, report: CorpusReport) -> Iterator[tuple[bool, Document]]:
@@ -167,10 +207,19 @@ def _tokenizer(
         say(f"learning a {settings.kind} vocabulary")
         texts = (document.text for held_out, document in _documents(data, CorpusReport()) if not held_out)
         tokenizer = train_tokenizer(texts, settings)
-        say(f"vocabulary of {tokenizer.get_vocab_size():,} tokens")
+        say(_size_reason(tokenizer.get_vocab_size(), settings))
     files.write_text(path, tokenizer.to_str(pretty=True))
     files.write_json(folder / LEARNED, made_from)
     return tokenizer
+
+
+def _size_reason(size: int, settings: TokenizerSettings) -> str:
+    if settings.vocabulary != "auto" or size >= settings.published_vocabulary:
+        return f"vocabulary of {size:,} tokens"
+    return (
+        f"vocabulary of {size:,} tokens: as many as there are words seen 10 times, fewer than the published "
+        f"{settings.published_vocabulary:,}"
+    )
 
 
 def _write_shards(
@@ -178,9 +227,7 @@ def _write_shards(
 ) -> list[str]:
     """Write both parts in one pass over the text; return their names."""
     names = ["train", "valid"]
-    train, valid = (
-        ShardWriter(folder / name, tokenizer, workers=data.workers, say=say) for name in names
-    )
+    train, valid = (ShardWriter(folder / name, tokenizer, workers=data.workers, say=say) for name in names)
     with train, valid:
         for held_out, document in _documents(data, report):
             (valid if held_out else train).add(document)
@@ -206,4 +253,6 @@ def _overlap(data: DataSettings) -> list[str]:
     parts: dict[bool, list[str]] = {True: [], False: []}
     for held_out, document in _documents(data, CorpusReport()):
         parts[held_out].append(document.text)
-    return [f"{heldout.overlap(parts[False], parts[True]):.1%} of the held-out 8-grams occur in the training text"]
+    return [
+        f"{heldout.overlap(parts[False], parts[True]):.1%} of the held-out 8-grams occur in the training text"
+    ]

@@ -13,7 +13,9 @@ from bothways.text.sentences import split_sentences
 
 _UNDERLINE = re.compile(r"\s*([=\-~^*#+_\".`:'])\1{2,}\s*$")
 _DIRECTIVE = re.compile(r"\s*\.\. ")
-_SPOKEN = re.compile(r"\s*\.\. (note|warning|important|tip|caution|attention|seealso|hint|admonition|deprecated)")
+_SPOKEN = re.compile(
+    r"\s*\.\. (note|warning|important|tip|caution|attention|seealso|hint|admonition|deprecated)"
+)
 _TABLE = re.compile(r"\s*(\+[-=+]+|\|.*\|)\s*$|\s*[=-]{3,}\s+[=-]{3,}")
 _SECTION = re.compile(r"^\s*[A-Z]\w+(?: \w+)?:{1,2}\s*$")
 _ITEM = re.compile(r"^\s*(?:[-*+•]|\(?\w[.)]|\d+[.)])\s+")
@@ -22,7 +24,8 @@ _ARGUMENT = re.compile(
     r"^\s*[*`]{0,4}[A-Za-z_][\w.]*[`*]{0,2}(?:,\s\*{0,2}\w+)*\s*(?:\([^)]*\)+)?`{0,2}\s*(?:--?|:)\s+"
 )
 
-_REWRITES = [
+_MARKED = re.compile(r"[`*$\[]")
+_MARKUP = [
     (re.compile(r":math:`(\w{1,3})`"), r"\1"),
     (re.compile(r":math:`[^`]*`|\$[^$]+\$"), r"\\"),  # a backslash marks the sentence as a formula
     (re.compile(r":[\w:+.-]+:`[~!]?([^`<]*?)\s*(?:<[^`>]*>)?`"), r"\1"),
@@ -32,12 +35,20 @@ _REWRITES = [
     (re.compile(r"`+([^`]*)`+_*"), r"\1"),
     (re.compile(r"(?<![\w*])\*{1,2}([^\s*][^*]*?)\*{1,2}(?![\w*])"), r"\1"),
     (re.compile(r"\s*\[[\w\s,]*\d\]_?(?=[\s.,;)]|$)"), ""),
-    (re.compile(r"\s+"), " "),
+]
+_SPACES = [
+    (re.compile(r"\s{2,}"), " "),
     (re.compile(r" (?=[.,;:!?)](?:\s|$))"), ""),
 ]
 
-_CODE_MARKS = re.compile(r"[\\{}<>=|@#$%^&*~\[\]]|https?:|>>>|\.\.\s|::|__|\(\)\.|[^\x00-\u024f\u2010-\u2026]")
+_CODE_MARKS = re.compile(
+    r"[\\{}<>=|@#$%^&*~\[\]]|https?:|>>>|\.\.\s|::|__|\(\)\.|[^\x00-\u024f\u2010-\u2026]"
+)
 _CODE_WORD = re.compile(r"\w*[_./]\w+|\w+\(.*|\w*[a-z][A-Z]\w*|\W*\d\S*|[^\w\s]+")
+_CODE = re.compile(r"\w[_./(]|[a-z][A-Z]|\d|(?<!\S)[^\w\s]")
+"""Without a match of this, no word is one of code."""
+_WORD = re.compile(r"(?<!\S)[.,;:()\"']*([a-z]+)[.,;:()\"']*(?!\S)")
+_NO_LETTER = re.compile(r"[^\w ]|[\d_]")
 _COMMON = frozenset(
     "the a an of to in is are and or be this that for with as by on it not if can will when from which have "
     "has was at all any you we its but should may must into than then only used there these they does "
@@ -61,11 +72,11 @@ def is_sentence(text: str) -> bool:
     marks = _CODE_MARKS.findall(text)
     if marks and (len(marks) > 1 or marks[0] not in "*%&#[]"):
         return False
-    common = sum(word.strip(".,;:()\"'").lower() in _COMMON for word in words)
-    code = sum(_CODE_WORD.fullmatch(word) is not None for word in words)
-    letters = sum(character.isalpha() or character == " " for character in text)
+    common = sum(word in _COMMON for word in _WORD.findall(text.lower()))
+    code = sum(_CODE_WORD.fullmatch(word) is not None for word in words) if _CODE.search(text) else 0
     is_english = common >= max(1, len(words) // 8) and 4 * code <= len(words)
-    return is_english and letters >= 0.88 * len(text) and text.count("(") == text.count(")")
+    is_lettered = len(_NO_LETTER.findall(text)) <= 0.12 * len(text)
+    return is_english and is_lettered and text.count("(") == text.count(")")
 
 
 def _sentences_of(paragraph: str) -> str:
@@ -82,7 +93,9 @@ def _begun(sentence: str) -> str:
 def _plain(block: str) -> str:
     """Remove the markup of a paragraph, and the name or field that it begins with."""
     block = _FIELD.sub("", _ITEM.sub("", block, count=1), count=1)
-    for pattern, replacement in _REWRITES:
+    for pattern, replacement in _MARKUP if _MARKED.search(block) else []:
+        block = pattern.sub(replacement, block)
+    for pattern, replacement in _SPACES:
         block = pattern.sub(replacement, block)
     return _ARGUMENT.sub("", block, count=1).strip()
 

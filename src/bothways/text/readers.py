@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import os
+import re
 import shutil
 import tempfile
 import zlib
@@ -25,7 +26,7 @@ from bothways.text.report import CorpusReport
 ROW_BYTES = 2**28
 """A longer JSON row is skipped: 256 MB."""
 
-_SPACES_BETWEEN_ROWS = " \t\n\r,[]"
+_BETWEEN_ROWS = re.compile(r"[ \t\n\r,\[\]]+")
 _COMPRESSIONS = (".gz", ".zst")
 
 Texts = Iterator[str]
@@ -57,29 +58,57 @@ def texts_of_file(
 ) -> Texts:
     """Yield the texts of one file of a known kind; `read_plain` cuts the decoded text of a .txt file."""
     report.files += 1
-    if path.stat().st_size == 0:
-        report.empty_files += 1
-        return
     kind = kind_of(path)
+    damage: list[Exception] = []
     try:
-        with _opened(path) as stream:
+        if path.stat().st_size == 0:
+            report.empty_files += 1
+            return
+        with _opened(path, damage) as stream:
             if kind is None or kind == "txt":
                 yield from read_plain(text_chunks(stream, report))
             else:
                 yield from ROW_READERS[kind](stream, text_field, report)
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError, pyarrow.ArrowException) as error:
-        report.unreadable_files.append(f"{path}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+    except (OSError, pyarrow.ArrowException) as error:
+        damage.append(error)
+    for problem in damage[:1]:
+        reason = next(iter(str(problem).splitlines()), type(problem).__name__)
+        report.unreadable_files.append(f"{path}: {reason}")
 
 
-def _opened(path: Path) -> BinaryIO:
+class _UntilDamage(io.RawIOBase):
+    """A decompressed stream that ends where the file is damaged, instead of losing what was read before."""
+
+    def __init__(self, stream: Any, damage: list[Exception]) -> None:
+        self._stream = stream
+        self._damage = damage
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data = self._stream.read1(len(buffer))
+        except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+            self._damage.append(error)
+            return 0
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def _opened(path: Path, damage: list[Exception]) -> BinaryIO:
     name = path.name.lower()
     if name.endswith(".gz"):
-        return cast(BinaryIO, gzip.open(path, "rb"))
+        return io.BufferedReader(_UntilDamage(gzip.open(path, "rb"), damage), 2**17)
     if name.endswith(".zst"):
         # Long-distance windows (zstd --long=31) are allowed, and files may hold several frames.
         context = zstandard.ZstdDecompressor(max_window_size=2**31)
         stream = context.stream_reader(path.open("rb"), read_across_frames=True, closefd=True)
-        return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, stream), 2**17))
+        return io.BufferedReader(_UntilDamage(stream, damage), 2**17)
     return path.open("rb")
 
 
@@ -118,28 +147,30 @@ def _rows_of_json(stream: BinaryIO, text_field: str, report: CorpusReport) -> Te
 
 def _json_values(chunks: Iterator[str], report: CorpusReport) -> Iterator[Any]:
     decoder = json.JSONDecoder(strict=False)
-    pending, wanted, is_all = "", 0, False
+    pending, start, wanted, is_all = "", 0, 0, False  # the next row begins at `start`
     while True:
         # A row that goes on beyond what was read is tried again when there is twice as much.
-        while len(pending) <= wanted and not is_all:
+        if len(pending) - start <= wanted and not is_all:
             chunk = next(chunks, "")
-            pending, is_all = pending + chunk, not chunk
-        pending, wanted = pending.lstrip(_SPACES_BETWEEN_ROWS), 0
-        if not pending:
+            pending, start, is_all = pending[start:] + chunk, 0, not chunk
+            continue
+        between = _BETWEEN_ROWS.match(pending, start)
+        start, wanted = between.end() if between else start, 0
+        if start == len(pending):
             if is_all:
                 return
             continue
         try:
-            value, end = decoder.raw_decode(pending)
+            value, start = decoder.raw_decode(pending, start)
         except (ValueError, RecursionError) as error:
-            if not is_all and len(pending) < ROW_BYTES and _is_cut_off(error, len(pending)):
-                wanted = 2 * len(pending)
+            size = len(pending) - start
+            if not is_all and size < ROW_BYTES and _is_cut_off(error, len(pending)):
+                wanted = 2 * size
                 continue
             report.bad_rows += 1
-            pending = pending.partition("\n")[2]
+            start = pending.find("\n", start) + 1 or len(pending)
             continue
         yield value
-        pending = pending[end:]
 
 
 def _is_cut_off(error: Exception, size: int) -> bool:
@@ -173,9 +204,9 @@ def _rows_of_parquet(stream: BinaryIO, text_field: str, report: CorpusReport) ->
 
 def _seekable(stream: BinaryIO) -> BinaryIO:
     """Return the stream itself, or its decompressed content in a temporary file: Parquet is read from its end."""
-    if not isinstance(stream, gzip.GzipFile) and stream.seekable():
+    if isinstance(stream, io.BufferedReader) and isinstance(stream.raw, io.FileIO):
         return stream
-    unpacked = cast(BinaryIO, tempfile.TemporaryFile())
+    unpacked = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115, the caller closes it
     shutil.copyfileobj(stream, unpacked)
     unpacked.seek(0)
     return unpacked

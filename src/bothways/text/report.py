@@ -42,19 +42,27 @@ class CorpusReport:
     def lines(self) -> list[str]:
         """Return one sentence per count that is not zero, the size first."""
         size = f"{self.documents:,} documents, {self.characters:,} characters from {self.files:,} files"
-        counts = [text.format(n=getattr(self, name)) for name, text in _SENTENCES.items() if getattr(self, name)]
+        counts = [
+            text.format(n=getattr(self, name)) for name, text in _SENTENCES.items() if getattr(self, name)
+        ]
         return [size, *counts, *self._named_files()]
 
     def _named_files(self) -> list[str]:
         lines = []
         if self.unknown_files:
-            kinds = Counter(name.rpartition("/")[2].partition(".")[2] or "none" for name in self.unknown_files)
+            kinds = Counter(
+                name.rpartition("/")[2].partition(".")[2] or "none" for name in self.unknown_files
+            )
             shown = ", ".join(f"{count:,} × {kind}" for kind, count in kinds.most_common(_NAMED))
             example = self.unknown_files[0]
-            lines.append(f"{len(self.unknown_files):,} files of unknown kind skipped ({shown}), such as {example}")
+            lines.append(
+                f"{len(self.unknown_files):,} files of unknown kind skipped ({shown}), such as {example}"
+            )
         lines += [f"could not be read to its end: {name}" for name in self.unreadable_files[:_NAMED]]
         if len(self.unreadable_files) > _NAMED:
-            lines.append(f"and {len(self.unreadable_files) - _NAMED:,} more files could not be read to their end")
+            lines.append(
+                f"and {len(self.unreadable_files) - _NAMED:,} more files could not be read to their end"
+            )
         return lines
 
     def as_json(self) -> dict[str, int | list[str]]:

@@ -1,6 +1,7 @@
 """What a vocabulary is learned from: a bounded sample of the text, and counts over it."""
 
 import hashlib
+import heapq
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -17,23 +18,25 @@ _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+|[^\w\s]")
 
 
 def take_sample(texts: Iterable[str], most_bytes: int = SAMPLE_BYTES) -> list[str]:
-    """Return the texts, or those with the smallest hashes whose sizes stay within `most_bytes`.
+    """Return the texts in order, or as many of those with the smallest hashes as stay within `most_bytes`.
 
-    The sample depends on the content alone; at most twice its size is held in memory.
+    The choice depends on the contents alone; there is always at least one. Memory: `most_bytes` and one text.
     """
-    kept: list[tuple[int, int, str]] = []
-    size, threshold = 0, 2**64
-    for text in texts:
+    kept: list[tuple[int, int, str]] = []  # a heap with the largest hash on top
+    size, limit = 0, 2**64
+    for number, text in enumerate(texts):
         content = text.encode("utf-8")
         rank = int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big")
-        if rank < threshold:
-            kept.append((rank, len(content), text[:most_bytes]))
-            size += len(content)
+        if rank >= limit:
+            continue
+        heapq.heappush(kept, (-rank, number, text))
+        size += len(content)
         while size > most_bytes and len(kept) > 1:
-            threshold //= 2
-            kept = [item for item in kept if item[0] < threshold] or [min(kept)]
-            size = sum(item[1] for item in kept)
-    return [text for _, _, text in kept]
+            rank, _, dropped = heapq.heappop(kept)
+            # What comes later with a larger hash would not have stayed either.
+            limit = -rank
+            size -= len(dropped.encode("utf-8"))
+    return [text for _, _, text in sorted(kept, key=lambda item: item[1])]
 
 
 def count_characters(texts: Iterable[str]) -> Counter[str]:
@@ -42,7 +45,9 @@ def count_characters(texts: Iterable[str]) -> Counter[str]:
     for batch in _batches(texts):
         codes = np.frombuffer(batch.encode("utf-32-le"), dtype=np.uint32)
         counts += np.bincount(codes, minlength=counts.size)
-    return Counter({chr(code): int(counts[code]) for code in np.flatnonzero(counts) if not chr(code).isspace()})
+    return Counter(
+        {chr(code): int(counts[code]) for code in np.flatnonzero(counts) if not chr(code).isspace()}
+    )
 
 
 def num_frequent_words(texts: Iterable[str], enough: int, lowercase: bool) -> int:

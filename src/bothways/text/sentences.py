@@ -7,7 +7,8 @@ language with `.`, `!`, `?` or their CJK forms works.
 
 import re
 
-_ENDS = re.compile(r"[.!?…]+[\"'”’»)\]]*\s+|[。！？]+[”’」』）]*\s*")
+# Each run of marks is looked at once, from its start and without backing up: a line may be a million dots.
+_ENDS = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’»)\]]*+\s++|[。！？]++[”’」』）]*+\s*+")
 _OPENERS = "\"'“‘«([¿¡「『（"
 _INITIALS = re.compile(r"[A-Za-z](\.[A-Za-z])*")
 

@@ -11,7 +11,7 @@ from bothways.errors import DataError
 from bothways.text.encode import MANIFEST, ShardWriter, sealed, write_shards
 from bothways.text.indexed import Index, read_index, read_tokens
 
-__all__ = ["ShardWriter", "Shards", "read_manifest", "write_shards"]
+__all__ = ["MANIFEST", "ShardWriter", "Shards", "read_manifest", "write_shards"]
 
 
 class Shards:
@@ -48,7 +48,7 @@ class Shards:
         return cls(manifest, pairs)
 
     def document(self, i: int) -> np.ndarray:
-        """Return document `i`'s tokens, uint16 or uint32 [tokens]: a view into the file, read where it is used."""
+        """Return document `i`'s tokens, uint16 or int32 [tokens]: a view into the file, read where it is used."""
         index, tokens, number = self._place(i)
         start = index.pointers[index.documents[number]] // tokens.itemsize
         return tokens[start : start + self.document_lengths[i]]
@@ -56,7 +56,9 @@ class Shards:
     def sentence_lengths(self, i: int) -> np.ndarray:
         """Return the lengths of document `i`'s sentences in tokens: int64 [sentences]."""
         index, _, number = self._place(i)
-        return np.asarray(index.lengths[index.documents[number] : index.documents[number + 1]], dtype=np.int64)
+        return np.asarray(
+            index.lengths[index.documents[number] : index.documents[number + 1]], dtype=np.int64
+        )
 
     def _place(self, i: int) -> tuple[Index, np.ndarray, int]:
         if not 0 <= i < self.num_documents:
@@ -75,7 +77,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         expected, actual = manifest.get("seal"), sealed(manifest)["seal"]
     except (ValueError, AttributeError) as error:
-        raise DataError(f"{path} is damaged: it is not JSON; delete {folder} and prepare the text again") from error
+        raise DataError(
+            f"{path} is damaged: it is not JSON; delete {folder} and prepare the text again"
+        ) from error
     if expected != actual:
         raise DataError(_damaged(path, str(expected), actual))
     return manifest

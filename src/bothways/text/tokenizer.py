@@ -74,7 +74,9 @@ def vocabulary_of(tokenizer: Tokenizer) -> Vocabulary:
         tokens[number] = token
     roles = {role: _find(role, names, ids) for role, names in _ROLES.items()}
     added = {number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
-    is_special = np.array([i in added or _CONTROL.fullmatch(token) is not None for i, token in enumerate(tokens)])
+    is_special = np.array(
+        [i in added or _CONTROL.fullmatch(token) is not None for i, token in enumerate(tokens)]
+    )
     mark = _word_mark(tokenizer)
     starts = np.array([_starts_word(token, mark) for token in tokens])
     return Vocabulary(
@@ -138,7 +140,9 @@ def _from_folder(folder: Path) -> Tokenizer:
             f"{folder} has only spiece.model, which cannot be read as it is; load it once with transformers' "
             "AutoTokenizer and save_pretrained it to get a tokenizer.json"
         )
-    raise DataError(f"no tokenizer in {folder}: it has no tokenizer.json or vocab.txt; give the folder that has one")
+    raise DataError(
+        f"no tokenizer in {folder}: it has no tokenizer.json or vocab.txt; give the folder that has one"
+    )
 
 
 def _from_file(path: Path) -> Tokenizer:
@@ -146,7 +150,9 @@ def _from_file(path: Path) -> Tokenizer:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises bare Exceptions
         reason = str(error).splitlines()[0]
-        raise DataError(f"{path} is not a tokenizer.json: {reason}; give one that tokenizers wrote") from error
+        raise DataError(
+            f"{path} is not a tokenizer.json: {reason}; give one that tokenizers wrote"
+        ) from error
 
 
 def _from_bert_words(path: Path) -> Tokenizer:
@@ -162,7 +168,9 @@ def _find(role: str, names: tuple[str, ...], ids: dict[str, int]) -> int:
     for name in names:
         if name in ids:
             return ids[name]
-    raise DataError(f"the tokenizer has no {role} token: none of {', '.join(names)}; add one or use another tokenizer")
+    raise DataError(
+        f"the tokenizer has no {role} token: none of {', '.join(names)}; add one or use another tokenizer"
+    )
 
 
 def _word_mark(tokenizer: Tokenizer) -> str:

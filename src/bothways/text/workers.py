@@ -22,7 +22,9 @@ from bothways.errors import DataError
 
 T = TypeVar("T")
 
-_BOOT = "import sys; sys.path[:] = sys.argv[2:]; from bothways.text.workers import serve; serve(int(sys.argv[1]))"
+_BOOT = (
+    "import sys; sys.path[:] = sys.argv[2:]; from bothways.text.workers import serve; serve(int(sys.argv[1]))"
+)
 
 
 def default_count() -> int:

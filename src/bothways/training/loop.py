@@ -1,81 +1,44 @@
 """The training loop. There is one, and it knows no objective, backbone or format by name.
 
-    for each step:
+    until the budget is used up:
         losses of all micro-batches, each divided by the step's total counts, summed over ranks
         clip, and update unless something is not finite
-        log · evaluate · save · stop
+        evaluate · log · save, each when it is due; after a signal save and stop
 
 Losses are sums: a step's counts are known from its batches before the first forward pass, so accumulating over
 micro-batches and ranks gives exactly the gradient of one large batch.
 """
 
+import contextlib
 import os
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from bothways import runtime
 from bothways.batch import Batch
-from bothways.config import Settings
-from bothways.errors import Interrupted, NumericError
+from bothways.errors import Interrupted, NumericError, UsageError
 from bothways.formats.loader import Loader
 from bothways.model.encoder import Encoder
 from bothways.objectives.base import Objective
 from bothways.training import checkpoint, distributed, optimizer, run_folder, schedule
 from bothways.training.distributed import Place
+from bothways.training.interval import Interval
 from bothways.training.metrics import MetricsLog, Progress
-from bothways.training.optimizer import OptimizerSettings
-from bothways.training.schedule import Budget, ScheduleSettings
+from bothways.training.run_folder import Best
+from bothways.training.schedule import Budget
+from bothways.training.settings import TrainingSettings
 from bothways.training.signals import StopRequest
-from bothways.training.state import State, join_ranks, memories_of, memory_tensors
+from bothways.training.state import State, join_ranks, memories_of, memory_tensors, of_rank
 
 STEP_CAP = "BOTHWAYS_MAX_STEPS"
-"""Environment variable: stop after so many steps, whatever the budget (documented; used by the tests of the docs)."""
-
-
-class TrainingSettings(Settings):
-    """How long and how to train. The budget is exactly one of `steps`, `tokens`, `minutes`."""
-
-    steps: int | None = Field(default=None, gt=0)
-    """Budget in optimizer steps."""
-    tokens: int | None = Field(default=None, gt=0)
-    """Budget in tokens read, over all ranks."""
-    minutes: float | None = Field(default=None, gt=0)
-    """Budget in minutes of wall clock; the schedule follows the clock, so a resume is not bit-exact."""
-    batch: int = Field(default=256, gt=0)
-    """Rows a step, over all ranks."""
-    micro_batch: int | None = Field(default=None, gt=0)
-    """Rows computed at once; smaller ones need less memory and give the same gradient. Default: all of a rank's."""
-    optimizer: OptimizerSettings = OptimizerSettings()
-    """How weights follow gradients."""
-    schedule: ScheduleSettings = ScheduleSettings()
-    """How the learning rate rises and falls."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to compute; `auto` takes a GPU where there is one."""
-    precision: Literal["auto", "bf16", "float32"] = "auto"
-    """Number format of matrix products; `auto` takes bf16 where the processor is good at it."""
-    threads: int | None = Field(default=None, gt=0)
-    """Threads of one tensor operation on a CPU; default: all processors granted."""
-    recompute_activations: bool = False
-    """Compute activations again in the backward pass instead of keeping them: less memory, a third more time."""
-    compile: bool = False
-    """Compile the blocks with `torch.compile` (needs a C++ compiler on a CPU)."""
-    log_every: int = Field(default=10, gt=0)
-    """Steps between lines of `metrics.jsonl`."""
-    evaluate_every: int | None = Field(default=None, gt=0)
-    """Steps between held-out evaluations; default: only at the end."""
-    save_every: int | None = Field(default=None, gt=0)
-    """Steps between checkpoints; default: only at the end, and where an evaluation was the best so far."""
-    keep: int = Field(default=2, gt=0)
-    """How many of the last checkpoints stay; the best one stays besides."""
-    patience: int = Field(default=5, gt=0)
-    """How many steps in a row may have a loss that is not finite before the run stops."""
+"""Environment variable: end the run after so many steps, whatever the budget (for trying things out)."""
 
 
 @dataclass(frozen=True)
@@ -99,35 +62,41 @@ class Run:
 def train(run: Run, progress: Progress, resume_from: Path | None = None) -> State:
     """Train until the budget is used up; return where the run stands then.
 
-    Raises `Interrupted` after a signal, with everything saved, and `NumericError` when the loss stays non-finite.
+    `resume_from` is a checkpoint of this run, whose weights the model already has. Raises `Interrupted` after a
+    signal, with everything saved, and `NumericError` when the loss stays non-finite.
     """
     trainer = _Trainer(run, progress)
     if resume_from is not None:
         trainer.restore(resume_from)
-    with StopRequest() as stop, MetricsLog(run.folder / "metrics.jsonl", trainer.state.step) as log:
-        trainer.train(stop, log)
+    with contextlib.ExitStack() as stack:
+        stop = stack.enter_context(StopRequest())
+        if run.place.is_main:
+            trainer.log = stack.enter_context(MetricsLog(run.folder / "metrics.jsonl", trainer.state.step))
+        trainer.train(stop)
     return trainer.state
 
 
 class _Trainer:
     """The moving parts of a run; `train` above is the way in."""
 
+    log: MetricsLog
+    """Only the main process writes, so only it has one."""
+
     def __init__(self, run: Run, progress: Progress) -> None:
         settings = run.settings
         self.run, self.progress = run, progress
         self.budget = Budget(settings.steps, settings.tokens, settings.minutes)
         self.warmup = schedule.warmup_share(settings.schedule, self.budget)
-        self.cap = int(os.environ.get(STEP_CAP) or 0) or None
-        self.named = [
+        self.cap = _step_cap()
+        named = [
             (f"{part}.{name}", parameter)
             for part, module in (("encoder", run.encoder), ("objective", run.objective))
             for name, parameter in module.named_parameters()
         ]
-        self.parameters = [parameter for _, parameter in self.named]
-        self.optimizer = optimizer.build_optimizer(self.named, settings.optimizer)
-        self.state = State(memories=[None] * len(run.loader.micro_batches))
-        self.failures = 0
-        self.interval = _Interval()
+        self.parameters = [parameter for _, parameter in named]
+        self.optimizer = optimizer.build_optimizer(named, settings.optimizer)
+        self.state = State(memories=[None for _ in run.loader.micro_batches])
+        self.interval = Interval()
         self.best = run_folder.best(run.folder)
         run.encoder.recompute_activations = settings.recompute_activations
         if settings.compile:
@@ -137,44 +106,51 @@ class _Trainer:
 
     # ---- the loop -------------------------------------------------------------------------------------------
 
-    def train(self, stop: StopRequest, log: MetricsLog) -> None:
+    def train(self, stop: StopRequest) -> None:
         """Take steps until the budget is used up or a signal asks to stop."""
         settings, state = self.run.settings, self.state
         started = time.monotonic() - state.seconds
-        saved_at = -1
-        for batches in self.run.loader.iterate(state.step):
-            if self._is_finished():
-                break
-            self.interval.add(*self._step(batches, stop))
-            state.step += 1
-            state.seconds = time.monotonic() - started
-            is_last = self._is_finished() or self.interval.stopping
-            improved = False
-            if is_last or state.step % settings.log_every == 0 or self._is_due(settings.evaluate_every):
-                improved = self._report(log, is_last=is_last)
-            if improved or is_last or self._is_due(settings.save_every):
-                self._save(log, improved=improved)
-                saved_at = state.step
-            if self.interval.stopping:
-                raise Interrupted(
-                    f"stopped by {stop.signal or 'a signal to another process'} after step {saved_at:,}, all saved; "
-                    f"continue with: bothways pretrain {self.run.folder}/recipe.yaml --resume"
-                )
+        with contextlib.closing(self.run.loader.iterate(state.step)) as data:
+            while not self._is_finished():
+                began = time.monotonic()
+                self._step(next(data))
+                now = time.monotonic()
+                self.interval.seconds += now - began
+                must_stop = self._agree(now - started, stop)
+                is_last = self._is_finished()
+                if must_stop and not is_last:
+                    self._save()
+                    raise self._interrupted(stop)
+                is_judged = is_last or self._is_due(settings.evaluate_every)
+                held_out, is_best = self._evaluate() if is_judged else ({}, False)
+                if is_judged or self._is_due(settings.log_every):
+                    self._report(held_out)
+                if is_last or is_best or self._is_due(settings.save_every):
+                    self._save(is_best=is_best)
 
-    def _step(self, batches: list[Batch], stop: StopRequest) -> tuple[dict[str, Tensor], dict[str, float]]:
-        """Take one optimizer step; return the summed loss parts and the step's totals over all ranks."""
-        run = self.run
-        counted: dict[str, float] = {"tokens": sum(batch.num_tokens for batch in batches), "stop": stop.is_set}
-        for batch in batches:
-            for name, count in run.objective.counts(batch).items():
-                counted[name] = counted.get(name, 0) + count
-        totals = distributed.sum_over_ranks(counted)
+    def _step(self, batches: list[Batch]) -> None:
+        """Take one optimizer step."""
+        totals = distributed.sum_over_ranks(self._counts(batches))
         sums: dict[str, Tensor] = {}
         for index, batch in enumerate(batches):
-            for name, nats in self._accumulate(index, batch.to(run.place.device), totals).items():
+            for name, nats in self._accumulate(index, batch.to(self.run.place.device), totals).items():
                 sums[name] = sums[name] + nats if name in sums else nats
-        self._update(totals)
-        return sums, totals
+        self.state.step += 1
+        self.state.tokens += int(totals["tokens"])
+        self.interval.tokens += totals["tokens"]
+        if self._update():
+            self.state.failing = 0
+            self.interval.add(sums, totals)
+        else:
+            self._skip()
+
+    def _counts(self, batches: list[Batch]) -> dict[str, float]:
+        """Return the tokens of this rank's step, and the scored items of each loss part."""
+        counts: dict[str, float] = {"tokens": sum(batch.num_tokens for batch in batches)}
+        for batch in batches:
+            for name, count in self.run.objective.counts(batch).items():
+                counts[name] = counts.get(name, 0) + count
+        return counts
 
     def _accumulate(self, index: int, batch: Batch, totals: Mapping[str, float]) -> dict[str, Tensor]:
         """Run one micro-batch forward and backward; keep its memory; return its loss sums."""
@@ -185,153 +161,128 @@ class _Trainer:
         torch.stack(parts).sum().backward()
         return {name: loss.sum.detach() for name, loss in losses.items()}
 
-    def _update(self, totals: Mapping[str, float]) -> None:
-        """Sum gradients over ranks, clip them, and move the weights unless the gradient is not finite."""
+    def _update(self) -> bool:
+        """Sum gradients over ranks, clip them, and move the weights; False if the gradient is not finite."""
         state, settings = self.state, self.run.settings
+        reached = self.budget.progress(state.step, state.tokens, state.seconds)
+        optimizer.set_learning_rate(self.optimizer, schedule.share(settings.schedule, reached, self.warmup))
         distributed.sum_gradients(self.parameters)
-        state.tokens += int(totals["tokens"])
-        reached = self.budget.progress(state.step + 1, state.tokens, state.seconds)
-        rate = schedule.share(settings.schedule, reached, self.warmup)
-        optimizer.set_learning_rate(self.optimizer, rate)
         norm = optimizer.clip_by_global_norm(self.parameters, settings.optimizer.clip)
-        self.interval.gradient_norm = norm
-        if torch.isfinite(norm):
+        is_finite = bool(torch.isfinite(norm))
+        if is_finite:
             self.optimizer.step()
-            self.failures = 0
-        else:
-            self._skip()
         self.optimizer.zero_grad(set_to_none=True)
+        self.interval.gradient_norm = norm
+        return is_finite
 
     def _skip(self) -> None:
         """Count a step without an update; what it remembered may not be finite, so memory begins anew."""
-        self.state.skipped += 1
-        self.failures += 1
-        self.state.memories = [None] * len(self.state.memories)
-        step = self.state.step + 1
-        self.progress.say(f"step {step:,}: the loss or its gradient is not finite; no update")
-        if self.failures >= self.run.settings.patience:
+        state = self.state
+        state.skipped += 1
+        state.failing += 1
+        state.forget()
+        self.progress.say(f"step {state.step:,}: the loss or its gradient is not finite; no update")
+        if state.failing >= self.run.settings.patience:
             raise NumericError(
-                f"training diverged: {self.failures} steps in a row up to step {step:,} had a loss that is not "
-                "finite; resume from the last checkpoint with a lower training.optimizer.learning_rate"
+                f"training diverged: {state.failing} steps in a row up to step {state.step:,} had a loss or gradient "
+                "that is not finite; resume from the last checkpoint with a lower training.optimizer.learning_rate"
             )
 
     # ---- what happens between steps -------------------------------------------------------------------------
 
-    def _report(self, log: MetricsLog, *, is_last: bool) -> bool:
-        """Write and show a line of metrics, with held-out numbers where due; say whether they are the best."""
+    def _agree(self, seconds: float, stop: StopRequest) -> bool:
+        """Set every rank's clock by the main one's; say whether any rank was asked to stop."""
+        is_main = self.run.place.is_main
+        agreed = distributed.sum_over_ranks({"stop": stop.is_set, "seconds": seconds if is_main else 0.0})
+        self.state.seconds = agreed["seconds"]
+        return agreed["stop"] > 0
+
+    def _evaluate(self) -> tuple[Mapping[str, float], bool]:
+        """Measure held-out text in the main process; tell all ranks whether the model is the best so far."""
+        held_out: Mapping[str, float] = {}
+        is_best = False
+        if self.run.place.is_main and self.run.evaluate is not None:
+            held_out = self.run.evaluate()
+            numbers = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in held_out.items())
+            self.progress.say(f"step {self.state.step:,} held out: {numbers}")
+            metric, value = next(iter(held_out.items()))
+            is_best = value < (self.best.value if self.best else float("inf"))
+            if is_best:
+                folder = run_folder.checkpoint_folder(self.run.folder, self.state.step)
+                self.best = Best(folder, metric, value)
+        return held_out, distributed.any_over_ranks(is_best)
+
+    def _report(self, held_out: Mapping[str, float]) -> None:
+        """Write and show a line of metrics, and begin a new interval."""
         state = self.state
-        record: dict[str, Any] = {"step": state.step, **self.interval.means(self.run.objective)}
-        record["learning_rate"] = self.optimizer.param_groups[0]["lr"]
-        record["tokens"], record["seconds"] = state.tokens, round(state.seconds, 3)
-        if state.skipped:
-            record["skipped"] = state.skipped
-        improved = False
-        if self.run.evaluate is not None and (is_last or self._is_due(self.run.settings.evaluate_every)):
-            record["held_out"] = dict(self.run.evaluate())
-            improved = self._is_best(record["held_out"])
-        if self.run.place.is_main:
-            log.write(record)
-            reached = self.budget.progress(state.step, state.tokens, state.seconds)
-            self.progress.show(max(reached, state.step / self.cap if self.cap else 0), record)
-        self.interval = _Interval(stopping=self.interval.stopping)
-        return improved
+        record: dict[str, Any] = {
+            "step": state.step,
+            **self.interval.means(self.run.objective.weights()),
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "tokens": state.tokens,
+            "seconds": round(state.seconds, 3),
+        }
+        self.interval = Interval()
+        if not self.run.place.is_main:
+            return
+        record |= {"skipped": state.skipped} if state.skipped else {}
+        record |= {"held_out": dict(held_out)} if held_out else {}
+        self.log.write(record)
+        self.progress.show(self._progress(), record)
 
-    def _is_best(self, held_out: Mapping[str, float]) -> bool:
-        name, value = next(iter(held_out.items()))
-        self.progress.say(
-            f"step {self.state.step:,} held out: " + ", ".join(f"{k} {v:.4f}" for k, v in held_out.items())
-        )
-        if self.best is not None and not value < self.best.value:
-            return False
-        folder = run_folder.checkpoint_folder(self.run.folder, self.state.step)
-        self.best = run_folder.Best(folder, name, value)
-        return True
-
-    def _save(self, log: MetricsLog, *, improved: bool) -> None:
+    def _save(self, *, is_best: bool = False) -> None:
         """Write a checkpoint of the whole run, and forget old ones."""
         state, run = self.state, self.run
-        mine = {f"memory:{name}": tensor for name, tensor in memory_tensors(state.memories).items()}
-        gathered = distributed.gather_tensors(mine | runtime.random_states())
+        mine = memory_tensors(state.memories) | runtime.random_states() | self.interval.tensors()
+        gathered = distributed.gather_tensors(mine)
         if run.place.is_main:
-            log.sync()
-            tensors = optimizer.optimizer_tensors(self.optimizer) | _by_rank(gathered)
+            self.log.sync()
             folder = run_folder.checkpoint_folder(run.folder, state.step)
-            counters = state.counters() | {"seed": run.seed, "world": run.place.world}
-            checkpoint.save(folder, run.write_model, tensors, counters)
-            if improved and self.best is not None:
+            tensors = optimizer.optimizer_tensors(self.optimizer) | join_ranks(gathered)
+            numbers = state.counters() | {"interval": self.interval.numbers(), "world": run.place.world}
+            checkpoint.save(folder, run.write_model, tensors, numbers)
+            if is_best and self.best is not None:
                 run_folder.record_best(run.folder, folder, self.best.metric, self.best.value)
             run_folder.prune(run.folder, run.settings.keep, self.best.folder if self.best else None)
         distributed.barrier()
 
     def restore(self, folder: Path) -> None:
-        """Go on from a checkpoint of this run; the model's own weights were read when the run was built."""
-        saved = checkpoint.load(folder)
+        """Go on from a checkpoint of this run."""
+        saved, place = checkpoint.load(folder), self.run.place
         optimizer.restore_optimizer(self.optimizer, saved.tensors)
-        place, state = self.run.place, self.state
-        for name in ("step", "tokens", "seconds", "skipped"):
-            setattr(state, name, saved.state[name])
-        memory = {
-            name.removeprefix("memory:"): value
-            for name, value in saved.tensors.items()
-            if name.startswith("memory:")
-        }
-        state.memories = memories_of(memory, self.run.loader.micro_batches, place.device)
+        for name in self.state.counters():
+            setattr(self.state, name, saved.state[name])
+        self.state.memories = memories_of(saved.tensors, self.run.loader.micro_batches, place.device)
         if saved.state["world"] == place.world:
-            prefix = f"rank{place.rank}:"
-            runtime.restore_random_states(
-                {n.removeprefix(prefix): v for n, v in saved.tensors.items() if n.startswith(prefix)}
-            )
+            mine = of_rank(saved.tensors, place.rank)
+            runtime.restore_random_states(mine)
+            self.interval = Interval.restored(mine, saved.state["interval"], place.device)
         else:
-            runtime.seed_everything(self.run.seed + state.step, place.rank)
+            # Dropout is drawn per rank, so another number of ranks cannot repeat it.
+            runtime.seed_everything(self.run.seed + self.state.step, place.rank)
+
+    def _interrupted(self, stop: StopRequest) -> Interrupted:
+        again = shlex.join(["bothways", "pretrain", str(self.run.folder / "recipe.yaml"), "--resume"])
+        return Interrupted(
+            f"stopped by {stop.signal or 'a signal to another process'} after step {self.state.step:,}, all is saved; "
+            f"continue with: {again}"
+        )
 
     def _is_due(self, every: int | None) -> bool:
         return every is not None and self.state.step % every == 0
 
     def _is_finished(self) -> bool:
+        return self._progress() >= 1.0
+
+    def _progress(self) -> float:
+        """Return the share of the budget that is used up."""
         state = self.state
-        capped = self.cap is not None and state.step >= self.cap
-        return capped or self.budget.is_finished(state.step, state.tokens, state.seconds)
+        capped = state.step / self.cap if self.cap else 0.0
+        return max(capped, self.budget.progress(state.step, state.tokens, state.seconds))
 
 
-def _by_rank(gathered: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Name every rank's generators after it, and join the ranks' memory into rows of the global batch."""
-    memory = [{n: t for n, t in part.items() if n.startswith("memory:")} for part in gathered]
-    generators = {
-        f"rank{rank}:{name}": tensor
-        for rank, part in enumerate(gathered)
-        for name, tensor in part.items()
-        if not name.startswith("memory:")
-    }
-    return join_ranks(memory) | generators
-
-
-class _Interval:
-    """Losses and speed since the last logged step."""
-
-    def __init__(self, *, stopping: bool = False) -> None:
-        self.started = time.monotonic()
-        self.sums: dict[str, Tensor] = {}
-        self.totals: dict[str, float] = {}
-        self.gradient_norm = torch.zeros(())
-        self.stopping = stopping
-
-    def add(self, sums: Mapping[str, Tensor], totals: Mapping[str, float]) -> None:
-        """Add one step: this rank's loss sums (not waited for) and the totals over all ranks."""
-        for name, nats in sums.items():
-            self.sums[name] = self.sums[name] + nats if name in self.sums else nats
-        for name, count in totals.items():
-            self.totals[name] = self.totals.get(name, 0) + count
-        self.stopping = self.stopping or totals["stop"] > 0
-
-    def means(self, objective: Objective) -> dict[str, float]:
-        """Return the weighted loss, its parts in nats per scored item, the gradient norm and the speed."""
-        sums = distributed.sum_over_ranks({name: float(nats) for name, nats in self.sums.items()})
-        parts = {name: nats / max(1, self.totals[name]) for name, nats in sums.items()}
-        weights = objective.weights()
-        seconds = time.monotonic() - self.started
-        return {
-            "loss": sum(weights[name] * mean for name, mean in parts.items()),
-            **parts,
-            "gradient_norm": float(self.gradient_norm),
-            "tokens_per_second": self.totals["tokens"] / max(1e-9, seconds),
-        }
+def _step_cap() -> int | None:
+    text = os.environ.get(STEP_CAP, "")
+    if text and not (text.isdecimal() and int(text)):
+        raise UsageError(f"{STEP_CAP} is {text!r}; give a whole number of steps, or unset it")
+    return int(text) if text else None

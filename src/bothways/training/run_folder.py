@@ -65,6 +65,25 @@ def newest_complete(run_folder: Path, say: Callable[[str], None]) -> Path | None
     return None
 
 
+def adopt(run_folder: Path, found: Path) -> Path:
+    """Make `found`, which `newest_complete` returned, the last checkpoint of the run; return where it is then.
+
+    A rename that was interrupted is finished. Damaged checkpoints beyond it are set aside under another name, so
+    that they neither count among the last ones nor as the best.
+    """
+    ((step, _),) = [entry for kind in (NAME, PARTIAL) for entry in _numbered(run_folder, kind) if entry[1] == found]
+    final = checkpoint_folder(run_folder, step)
+    with files.explained(run_folder):
+        for other, path in _numbered(run_folder, NAME):
+            if other > step or (path == final != found):
+                aside = path.with_name(f"damaged-{path.name}")
+                shutil.rmtree(aside, ignore_errors=True)
+                path.replace(aside)
+        if found != final:
+            found.replace(final)
+    return final
+
+
 def record_best(run_folder: Path, folder: Path, metric: str, value: float) -> None:
     """Note, atomically, that the saved checkpoint `folder` has the best `metric` so far."""
     if not math.isfinite(value):

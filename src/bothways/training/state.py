@@ -1,7 +1,8 @@
 """Where a run stands: counters and carried memory, and how both are written down and read back.
 
 Memory belongs to rows of the global batch, not to processes: it is saved in global row order, so a run may be
-resumed by another number of processes or with another size of micro-batch.
+resumed by another number of processes or with another size of micro-batch. Everything else that a process holds
+(its random generators, its share of the running loss) is saved under its rank.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,10 @@ from torch import Tensor
 
 from bothways.batch import Memory
 
-_STATE = "memory.state."
-_DOCUMENTS = "memory.documents"
+_MEMORY = "memory."
+_STATE = f"{_MEMORY}state."
+_DOCUMENTS = f"{_MEMORY}documents"
+_RANK = "rank{}."
 
 
 @dataclass
@@ -28,7 +31,9 @@ class State:
     seconds: float = 0.0
     """Wall clock spent in this run, interruptions not counted."""
     skipped: int = 0
-    """Steps whose loss was not finite."""
+    """Steps whose loss or gradient was not finite, so that nothing was learned."""
+    failing: int = 0
+    """How many of them have come in a row by now."""
     memories: list[Memory | None] = field(default_factory=list)
 
     def counters(self) -> dict[str, Any]:
@@ -36,6 +41,10 @@ class State:
         values = asdict(self)
         del values["memories"]
         return values
+
+    def forget(self) -> None:
+        """Begin all memory anew."""
+        self.memories = [None for _ in self.memories]
 
 
 def memory_tensors(memories: Sequence[Memory | None]) -> dict[str, Tensor]:
@@ -49,11 +58,6 @@ def memory_tensors(memories: Sequence[Memory | None]) -> dict[str, Tensor]:
     }
     documents = [memory.documents for memory in held if memory.documents is not None]
     return tensors | ({_DOCUMENTS: torch.cat(documents)} if documents else {})
-
-
-def join_ranks(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Join what `memory_tensors` returned on every rank, in the order of ranks, into all rows of the batch."""
-    return {name: torch.cat([part[name] for part in parts]) for name in (parts[0] if parts else {})}
 
 
 def memories_of(
@@ -70,3 +74,27 @@ def memories_of(
         )
         for part in rows
     ]
+
+
+def join_ranks(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Join the tensors of all ranks, in the order of ranks, into those of one checkpoint.
+
+    Memory becomes that of all rows of the global batch; anything else keeps its rank in its name.
+    """
+    joined: dict[str, Tensor] = {}
+    for name in parts[0] if parts else ():
+        if name.startswith(_MEMORY):
+            joined[name] = torch.cat([part[name] for part in parts])
+    for rank, part in enumerate(parts):
+        for name, tensor in part.items():
+            if not name.startswith(_MEMORY):
+                joined[_RANK.format(rank) + name] = tensor
+    return joined
+
+
+def of_rank(tensors: Mapping[str, Tensor], rank: int) -> dict[str, Tensor]:
+    """Return what one rank gave to `join_ranks`, its memory left out."""
+    prefix = _RANK.format(rank)
+    return {
+        name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)
+    }

@@ -15,7 +15,7 @@ from bothways.model.attention import RelativeAttention, Sight
 from bothways.model.blocks import Block, FeedForward
 from bothways.model.encoder import Encoder
 from bothways.model.heads import VocabularyHead
-from bothways.model.names import Names
+from bothways.model.names import Layout, Names
 from bothways.model.positions import positions_of
 from bothways.model.settings import Activation, EncoderSettings
 from bothways.model.visibility import visible
@@ -91,23 +91,25 @@ def build_transformer_xl(settings: TransformerXLSettings, vocabulary: Vocabulary
     )
 
 
+_ATTENTION_NAMES: tuple[tuple[str, str, Layout], ...] = (
+    ("query.weight", "q", "heads_out"),
+    ("key.weight", "k", "heads_out"),
+    ("value.weight", "v", "heads_out"),
+    ("distance.weight", "r", "heads_out"),
+    ("output.weight", "o", "heads_in"),
+    ("content_bias", "r_w_bias", "same"),
+    ("position_bias", "r_r_bias", "same"),
+    ("segment_bias", "r_s_bias", "same"),
+    ("segments", "seg_embed", "same"),
+)
+
 TRANSFORMER_XL_NAMES = Names(
     (
         ("encoder.embeddings.tokens.weight", "transformer.word_embedding.weight", "same"),
         ("encoder.embeddings.probe", "transformer.mask_emb", "vector"),
         *(
             (f"encoder.blocks.{{i}}.attention.{ours}", f"transformer.layer.{{i}}.rel_attn.{theirs}", layout)
-            for ours, theirs, layout in (
-                ("query.weight", "q", "heads_out"),
-                ("key.weight", "k", "heads_out"),
-                ("value.weight", "v", "heads_out"),
-                ("distance.weight", "r", "heads_out"),
-                ("output.weight", "o", "heads_in"),
-                ("content_bias", "r_w_bias", "same"),
-                ("position_bias", "r_r_bias", "same"),
-                ("segment_bias", "r_s_bias", "same"),
-                ("segments", "seg_embed", "same"),
-            )
+            for ours, theirs, layout in _ATTENTION_NAMES
         ),
         *(
             (f"encoder.blocks.{{i}}.{ours}.{part}", f"transformer.layer.{{i}}.{theirs}.{part}", "same")

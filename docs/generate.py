@@ -1,0 +1,109 @@
+"""Writes the pages that only repeat what the code says: all of cli.md, and the marked parts of recipes.md.
+
+A test compares the pages with what is generated, so they cannot fall behind; `make docs` brings them up to date.
+"""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from bothways.cli import VERBS, app
+from bothways.formats import FORMATS
+from bothways.model.backbones import OFFERS
+from bothways.objectives import AUXILIARIES, OBJECTIVES
+from bothways.recipe import annotated, needs_of_format, offers_of_format, resolve
+from bothways.recipe_files import names
+
+FOLDER = Path(__file__).parent
+WIDTH = 100
+EXAMPLE = "bert-tiny"
+
+
+def pages() -> dict[Path, str]:
+    """Return what every generated page should hold."""
+    recipes = FOLDER / "recipes.md"
+    parts = {"table": _recipes(), "compatibility": _compatibility(), "settings": _settings()}
+    text = recipes.read_text(encoding="utf-8")
+    for name, lines in parts.items():
+        text = _replaced(text, name, lines)
+    return {FOLDER / "cli.md": _commands(), recipes: text}
+
+
+def _replaced(text: str, name: str, lines: Iterable[str]) -> str:
+    begin, end = f"<!-- generated: {name} -->\n", f"<!-- end of {name} -->"
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return "\n".join([before + begin, *lines, "", end]) + after
+
+
+def _commands() -> str:
+    lines = ["# The command line", "", "This page is the output of `--help`, written by `make docs`.", ""]
+    for words in [[], *([verb] for verb in VERBS)]:
+        lines += [f"## {' '.join(['bothways', *words])}", "", "```text", *_help(words), "```", ""]
+    return "\n".join(lines)
+
+
+def _help(words: list[str]) -> list[str]:
+    answer = CliRunner().invoke(app, [*words, "--help"], prog_name="bothways", terminal_width=WIDTH)
+    return [line.rstrip() for line in answer.stdout.strip().splitlines()]
+
+
+def _recipes() -> list[str]:
+    lines = [
+        "| recipe | objective | backbone | layers × width | format | rows a step | learning rate | budget |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name in names():
+        recipe = resolve(name)
+        backbone, training = recipe.backbone, recipe.training
+        budget = f"{training.steps:,} steps" if training.steps else f"{training.minutes:g} minutes"
+        objective = " + ".join([recipe.objective.kind, *(extra.kind for extra in recipe.extras)])
+        cells = (
+            f"`{name}`",
+            objective,
+            backbone.kind,
+            f"{backbone.layers} × {backbone.width}",
+            f"{recipe.format.kind} of {recipe.format.length}",
+            f"{training.batch:,}",
+            f"{training.optimizer.learning_rate:g}",
+            budget,
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _compatibility() -> list[str]:
+    lines = ["| part | needs of the backbone | needs of the format | offers |", "|---|---|---|---|"]
+    for name, (_, objective) in OBJECTIVES.items():
+        lines.append(f"| objective `{name}` | {_words(objective.needs)} | – | – |")
+    for name, (_, extra) in AUXILIARIES.items():
+        lines.append(f"| extra loss `{name}` | – | {_words(extra.needs)} | – |")
+    for name, (settings, _) in FORMATS.items():
+        needs = needs_of_format(settings())
+        lines.append(f"| format `{name}` | {_words(needs)} | – | {_words(offers_of_format(name))} |")
+    for name, offers in OFFERS.items():
+        lines.append(f"| backbone `{name}` | – | – | {_words(offers)} |")
+    return lines
+
+
+def _words(abilities: Iterable[str]) -> str:
+    return ", ".join(sorted(abilities)) or "–"
+
+
+def _settings() -> list[str]:
+    return ["```yaml", *annotated(resolve(EXAMPLE)), "```"]
+
+
+def main() -> int:
+    """Write the pages that differ, and name them."""
+    for path, text in pages().items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            sys.stdout.write(f"wrote {path.name}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""How long and how to train: the settings that the loop reads."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from bothways.config import Settings
+from bothways.training.optimizer import OptimizerSettings
+from bothways.training.schedule import ScheduleSettings
+
+
+class TrainingSettings(Settings):
+    """How long and how to train. The budget is exactly one of `steps`, `tokens`, `minutes`."""
+
+    steps: int | None = Field(default=None, gt=0)
+    """Budget in optimizer steps."""
+    tokens: int | None = Field(default=None, gt=0)
+    """Budget in tokens read, over all ranks."""
+    minutes: float | None = Field(default=None, gt=0)
+    """Budget in minutes of wall clock; the schedule follows the clock, so a resume is not bit-exact."""
+    batch: int = Field(default=256, gt=0)
+    """Rows a step, over all ranks."""
+    micro_batch: int | None = Field(default=None, gt=0)
+    """Rows computed at once; smaller ones need less memory and give the same gradient. Default: all of a rank's."""
+    optimizer: OptimizerSettings = OptimizerSettings()
+    """How weights follow gradients."""
+    schedule: ScheduleSettings = ScheduleSettings()
+    """How the learning rate rises and falls."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute; `auto` takes a GPU where there is one."""
+    precision: Literal["auto", "bf16", "float32"] = "auto"
+    """Number format of matrix products; `auto` takes bf16 where the processor is good at it."""
+    threads: int | None = Field(default=None, gt=0)
+    """Threads of one tensor operation on a CPU; default: all processors granted."""
+    recompute_activations: bool = False
+    """Compute activations again in the backward pass instead of keeping them: less memory, a third more time."""
+    compile: bool = False
+    """Compile the blocks with `torch.compile` (needs a C++ compiler on a CPU)."""
+    log_every: int = Field(default=10, gt=0)
+    """Steps between lines of `metrics.jsonl`."""
+    evaluate_every: int | None = Field(default=1000, gt=0)
+    """Steps between held-out evaluations; null: only at the end."""
+    save_every: int | None = Field(default=1000, gt=0)
+    """Steps between checkpoints; null: only at the end, and where an evaluation was the best so far."""
+    keep: int = Field(default=2, gt=0)
+    """How many of the last checkpoints stay; the best one stays besides."""
+    patience: int = Field(default=5, gt=0)
+    """How many steps in a row may have a loss that is not finite before the run stops."""

@@ -1,0 +1,27 @@
+"""Which slots a batch scores, and objectives by the name of their case."""
+
+from typing import Any
+
+import numpy as np
+from model_cases import OBJECTIVE_CASES, make_encoder, make_objective
+
+from bothways.batch import IGNORED, Batch
+from bothways.objectives.base import Objective
+
+
+def objective_named(named: str, **more: Any) -> Objective:
+    name, values = OBJECTIVE_CASES[named]
+    return make_objective(name, make_encoder("transformer_xl"), **{**values, **more})
+
+
+def scored_slots(batch: Batch) -> np.ndarray:
+    """Return bool [rows, slots]: whose token is scored, by a probe or by the slot itself."""
+    scored = np.zeros(batch.tokens.shape, dtype=bool)
+    width = batch.num_slots + batch.num_probes
+    for index, target in zip(batch.scored.tolist(), batch.targets.tolist(), strict=True):
+        if target != IGNORED:
+            row, query = divmod(index, width)
+            scored[row, query if query < batch.num_slots else batch.probes[row, query - batch.num_slots]] = (
+                True
+            )
+    return scored

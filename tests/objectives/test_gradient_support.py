@@ -1,0 +1,71 @@
+"""The gradient of each scored loss by every input embedding is zero where nothing may flow, and only there."""
+
+import torch
+from model_cases import Case, every_case, rng, stream, take
+from reachability import reach
+
+from bothways.batch import IGNORED, Batch, Memory
+from bothways.model.encoder import Encoder
+from bothways.objectives.base import Objective
+
+
+def support(
+    encoder: Encoder, objective: Objective, batch: Batch, memory: Memory | None = None
+) -> tuple[torch.Tensor, list[int]]:
+    """Return which slots' embeddings move each scored loss, bool [scored, rows, slots], and the scored queries."""
+    caught = []
+    handle = encoder.embeddings.register_forward_hook(lambda module, inputs, output: caught.append(output))
+    hidden, _ = encoder(batch, memory)
+    handle.remove()
+    logits = objective.head(hidden.flatten(0, 1)[batch.scored], encoder.token_embedding)
+    moved, queries = [], []
+    for number, target in enumerate(batch.targets.tolist()):
+        if target == IGNORED:
+            continue
+        loss = torch.nn.functional.cross_entropy(logits[number], batch.targets[number])
+        (gradient,) = torch.autograd.grad(loss, caught[0], retain_graph=True)
+        moved.append(gradient[:, : batch.num_slots].abs().amax(-1) > 0)
+        queries.append(int(batch.scored[number]))
+    return torch.stack(moved), queries
+
+
+def may_flow(batch: Batch, layers: int, queries: list[int]) -> torch.Tensor:
+    """Return the same by closing the relation of visibility over the layers; rows never meet."""
+    slots = batch.num_slots
+    own = torch.eye(slots, dtype=torch.bool).expand(len(batch.tokens), -1, -1)
+    known, _ = reach(batch, own, layers)
+    expected = torch.zeros(len(queries), len(batch.tokens), slots, dtype=torch.bool)
+    for number, query in enumerate(queries):
+        row, place = divmod(query, slots + batch.num_probes)
+        expected[number, row] = known[row, place]
+    return expected
+
+
+@every_case
+def test_gradients_reach_exactly_the_tokens_that_come_before_and_are_visible(case):
+    encoder, objective = case.build()
+    batch = objective.corrupt(take(case.examples, [0, 1], slice(None)), rng())
+    moved, queries = support(encoder, objective, batch)
+    assert torch.equal(moved, may_flow(batch, encoder.settings.layers, queries))
+    if batch.probes is None:
+        return
+    later = 0
+    for query, slots in zip(queries, moved, strict=True):
+        row, place = divmod(query, batch.num_slots + batch.num_probes)
+        own = batch.probes[row, place - batch.num_slots]
+        ranks = batch.enters[row]
+        assert not slots[row][ranks >= ranks[own]].any()
+        assert not slots[1 - row].any()
+        later += int((ranks[batch.probes[row]] > ranks[own]).sum())
+    assert later
+
+
+def test_the_same_holds_beside_memory_and_no_gradient_enters_the_memory():
+    encoder, objective = Case("permutation span context", "transformer_xl", "stream").build(memory=12)
+    memory = None
+    for step in range(3):
+        batch = objective.corrupt(stream(step).examples, rng(step))
+        moved, queries = support(encoder, objective, batch, memory)
+        assert torch.equal(moved, may_flow(batch, encoder.settings.layers, queries))
+        _, memory = encoder(batch, memory)
+        assert all(not state.requires_grad for state in memory.states)

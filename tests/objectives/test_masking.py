@@ -1,0 +1,192 @@
+"""How many are chosen, which are, and how long the spans are."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from model_cases import CLS, MASK, PAD, SEP, VOCABULARY, rng
+from scipy import stats
+
+from bothways.batch import Examples
+from bothways.objectives.masking import (
+    choose_spans,
+    choose_spans_as_released,
+    choose_tokens,
+    choose_words,
+    goals,
+    read_backward,
+    run_lengths,
+    spans_in_contexts,
+    word_numbers,
+)
+
+ONE_IN_N = np.array([1 / n for n in range(1, 6)]) / sum(1 / n for n in range(1, 6))
+
+token_rows = st.integers(1, 24).flatmap(
+    lambda length: st.lists(
+        st.lists(st.integers(0, 12), min_size=length, max_size=length), min_size=1, max_size=3
+    ).map(lambda rows: np.array(rows, dtype=np.int32))
+)
+"""Small ids, so that special tokens, padding, single words and long words all come up often."""
+
+
+def examples_of(tokens: np.ndarray, *, backward: bool = False) -> Examples:
+    positions = np.tile(np.arange(tokens.shape[1], dtype=np.int32), (len(tokens), 1))
+    return Examples(tokens, np.zeros_like(tokens), -positions if backward else positions)
+
+
+def words_by_loop(tokens: list[int], backward: bool) -> list[int]:
+    """Number words in the slowest way; numbers themselves do not matter, only which slots share one."""
+    order = range(len(tokens) - 1, -1, -1) if backward else range(len(tokens))
+    numbers, number, before = [-1] * len(tokens), 0, True
+    for slot in order:
+        if VOCABULARY.is_special[tokens[slot]]:
+            before = True
+            continue
+        number += bool(before or VOCABULARY.starts_word[tokens[slot]])
+        numbers[slot], before = number, False
+    return numbers
+
+
+def same_partition(one: list[int], other: list[int]) -> bool:
+    """Say whether two numberings put the same slots together, and leave out the same."""
+    pairs = set(zip(one, other, strict=True))
+    return len(pairs) == len(set(one)) == len(set(other)) and all((a < 0) == (b < 0) for a, b in pairs)
+
+
+@given(token_rows, st.booleans())
+def test_words_are_found_in_the_order_of_the_text_whichever_way_a_row_is_read(tokens, backward):
+    if tokens.shape[1] < 2:
+        backward = False
+    found = word_numbers(examples_of(tokens, backward=backward), VOCABULARY)
+    for row, numbers in zip(tokens.tolist(), found.tolist(), strict=True):
+        assert same_partition(numbers, words_by_loop(row, backward))
+
+
+def test_rows_are_read_backward_when_their_positions_fall_and_a_single_slot_is_read_forward():
+    positions = np.array([[0, 1, 2], [0, -1, -2], [9, 8, 7], [0, 0, 1]])
+    assert read_backward(positions).tolist() == [False, True, True, False]
+    assert read_backward(positions[:, :1]).tolist() == [False] * 4
+
+
+@given(token_rows, st.floats(0.01, 1))
+def test_the_goal_is_a_share_of_the_row_at_least_one_and_never_more_than_there_is(tokens, rate):
+    ordinary = (tokens > MASK).sum(axis=1)
+    goal = goals(tokens, VOCABULARY, rate)
+    assert (goal <= ordinary).all()
+    assert (goal >= np.minimum(1, ordinary)).all()
+    share = np.rint(rate * (tokens != PAD).sum(axis=1))
+    assert ((goal == share) | (goal == ordinary) | ((share == 0) & (goal == 1))).all()
+
+
+@settings(max_examples=150)
+@given(token_rows, st.floats(0.01, 1), st.integers(1, 5), st.integers(1, 7), st.integers(0, 99))
+def test_every_way_of_choosing_hides_exactly_the_goal_and_no_special_token(
+    tokens, rate, longest, context, seed
+):
+    words = word_numbers(examples_of(tokens), VOCABULARY)
+    goal = goals(tokens, VOCABULARY, rate)
+    before = words.copy()
+    for chosen in (
+        choose_tokens(words >= 0, goal, rng(seed)),
+        choose_words(words, goal, longest, rng(seed)),
+        choose_spans(words, goal, longest, context, rng(seed)),
+    ):
+        assert (chosen.sum(axis=1) == goal).all()
+        assert not chosen[tokens <= MASK].any()
+    assert np.array_equal(words, before)
+
+
+@settings(max_examples=150)
+@given(token_rows, st.integers(0, 24), st.integers(1, 5), st.integers(1, 7), st.integers(0, 99))
+def test_the_released_choice_hides_exactly_the_goal(tokens, goal, longest, context, seed):
+    starts = VOCABULARY.starts_word[tokens[0]]
+    goal = min(goal, len(starts))
+    assert choose_spans_as_released(starts, goal, longest, context, rng(seed)).sum() == goal
+
+
+@given(token_rows, st.floats(0.05, 0.6), st.integers(1, 4), st.integers(0, 99))
+def test_words_stay_whole_unless_the_last_ones_do_not_fit(tokens, rate, longest, seed):
+    words = word_numbers(examples_of(tokens), VOCABULARY)
+    goal = goals(tokens, VOCABULARY, rate)
+    for chosen in (
+        choose_words(words, goal, longest, rng(seed)),
+        choose_spans(words, goal, longest, 6, rng(seed)),
+    ):
+        for row in range(len(words)):
+            sizes = np.bincount(words[row][words[row] >= 0])
+            hidden = np.bincount(words[row][chosen[row]], minlength=len(sizes))
+            partly = (hidden > 0) & (hidden < sizes)
+            whole = sizes[hidden == sizes].sum()
+            # Single tokens are a last resort: whole words of the row could not have filled the goal any further.
+            free = sizes[(hidden < sizes) & (sizes > 0)]
+            if partly.any():
+                assert free.min() > goal[row] - whole
+
+
+def test_a_single_word_longer_than_the_goal_is_hidden_in_part():
+    tokens = np.array([[5, 6, 6, 6, 6, 6, 6, 6]], dtype=np.int32)
+    words = word_numbers(examples_of(tokens), VOCABULARY)
+    assert (words == words[0, 0]).all()
+    assert choose_words(words, np.array([2]), 3, rng())[0].sum() == 2
+
+
+def test_all_tokens_are_equally_likely_to_be_chosen():
+    allowed = np.ones((4000, 10), dtype=bool)
+    allowed[:, 0] = False
+    chosen = choose_tokens(allowed, np.full(4000, 3), rng()).sum(axis=0)
+    assert chosen[0] == 0
+    assert stats.chisquare(chosen[1:]).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("longest", [2, 3, 5])
+def test_run_lengths_have_probability_one_in_n(longest):
+    counts = np.bincount(run_lengths(longest, 50_000, rng()), minlength=longest + 1)[1:]
+    assert len(counts) == longest
+    expected = ONE_IN_N[:longest] / ONE_IN_N[:longest].sum() * 50_000
+    assert stats.chisquare(counts, expected).pvalue > 1e-3
+    assert (run_lengths(1, 100, rng()) == 1).all()
+
+
+def test_spans_lie_within_contexts_that_tile_the_row_and_have_probability_one_in_n():
+    count, context = 60_000, 6
+    spans = sorted(spans_in_contexts(count, 5, context, rng()))
+    lengths = np.array([length for _, length in spans])
+    counts = np.bincount(lengths, minlength=6)[1:]
+    assert stats.chisquare(counts, ONE_IN_N * len(spans)).pvalue > 1e-3
+    begins = np.cumsum(lengths * context) - lengths * context
+    firsts = np.array([first for first, _ in spans])
+    # A span that would leave the row is dropped, and only the last context can hold such a one.
+    assert (firsts >= begins).all()
+    assert (firsts + lengths <= begins + lengths * context).all()
+    assert begins[-1] + lengths[-1] * context > count - 5 * context
+    for length in range(1, 6):
+        offsets = (firsts - begins)[lengths == length]
+        places = np.bincount(offsets, minlength=length * (context - 1) + 1)
+        assert len(places) == length * (context - 1) + 1
+        assert stats.chisquare(places).pvalue > 1e-3
+    hidden = lengths.sum() / count
+    assert hidden == pytest.approx(1 / context, abs=0.001)
+
+
+def test_spans_come_in_random_order():
+    firsts = np.array([first for first, _ in spans_in_contexts(6000, 5, 6, rng())])
+    assert abs(stats.spearmanr(firsts, np.arange(len(firsts))).statistic) < 0.15
+
+
+def test_released_spans_begin_with_a_word_and_count_subwords():
+    starts = rng().random(4096) < 0.75
+    chosen = choose_spans_as_released(starts, 300, 5, 6, rng(1))
+    begins = np.flatnonzero(chosen & ~np.concatenate([[False], chosen[:-1]]))
+    assert starts[begins].all()
+    assert (np.diff(np.flatnonzero(np.diff(chosen.astype(int), prepend=0, append=0)))[::2] <= 5).all()
+
+
+def test_runs_of_words_do_not_jump_over_special_tokens():
+    tokens = np.array([[CLS, 5, 7, SEP, 8, 10, SEP]], dtype=np.int32)
+    words = word_numbers(examples_of(tokens), VOCABULARY)
+    ends = set()
+    for seed in range(200):
+        chosen = choose_words(words, np.array([2]), 2, rng(seed))[0]
+        ends.add(tuple(np.flatnonzero(chosen).tolist()))
+    assert {(1, 2), (4, 5)} <= ends

@@ -1,0 +1,121 @@
+"""Asking a trained model: clozes, leave one out, left to right."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from model_cases import (
+    CASES,
+    CLS,
+    MASK,
+    PAD,
+    SEP,
+    VOCABULARY,
+    every_backbone,
+    make_encoder,
+    make_objective,
+    pairs,
+    rng,
+    take,
+    whole,
+    words,
+)
+from scored import objective_named, scored_slots
+
+from bothways.batch import IGNORED, NEVER, Examples
+
+BOTH = pytest.mark.parametrize("name", ["masked", "permutation"])
+
+
+def ask(examples: Examples, seed: int = 0, shown: float = 0.6) -> tuple[np.ndarray, np.ndarray]:
+    """Hide some ordinary slots of every row, and ask for some of those."""
+    draw = rng(seed)
+    hidden = (examples.tokens > MASK) & (draw.random(examples.tokens.shape) > shown)
+    return hidden, hidden & (draw.random(hidden.shape) < 0.6)
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.objective.endswith(("token", "context"))], ids=str
+)
+def test_a_cloze_asks_exactly_the_asked_slots_in_row_major_order(case):
+    encoder, objective = case.build()
+    examples = case.examples
+    hidden, asked = ask(examples)
+    batch = objective.cloze(examples, hidden, asked)
+    assert (scored_slots(batch) == asked).all()
+    assert batch.targets[batch.targets != IGNORED].tolist() == examples.tokens[asked].tolist()
+    answers = objective.predict(encoder, batch)[batch.targets != IGNORED]
+    assert answers.shape == (asked.sum(), VOCABULARY.size)
+    torch.testing.assert_close(answers.exp().sum(-1), torch.ones(len(answers), dtype=answers.dtype))
+
+
+@BOTH
+@every_backbone
+def test_what_stands_at_hidden_slots_does_not_matter_and_what_is_shown_does(backbone, name):
+    encoder = make_encoder(backbone)
+    objective = make_objective(name, encoder)
+    examples = whole()
+    hidden, asked = ask(examples)
+    answers = objective.predict(encoder, objective.cloze(examples, hidden, asked))
+    kept = objective.cloze(examples, hidden, asked).targets != IGNORED
+    for where, changes in ((hidden, False), (~hidden & (examples.tokens > MASK), True)):
+        tokens = np.where(where, MASK + 1 + (examples.tokens - MASK) % 50, examples.tokens)
+        batch = objective.cloze(dataclasses.replace(examples, tokens=tokens), hidden, asked)
+        assert torch.equal(objective.predict(encoder, batch)[kept], answers[kept]) != changes
+
+
+@BOTH
+@every_backbone
+def test_leave_one_out_does_not_depend_on_the_token_that_is_left_out(backbone, name):
+    encoder = make_encoder(backbone)
+    objective = make_objective(name, encoder)
+    slot = 5
+    examples = take(whole(rows=1), [0] * 8, slice(None))
+    examples.tokens[:, slot] = np.arange(10, 18)
+    hidden = np.zeros_like(examples.tokens, dtype=bool)
+    hidden[:, slot] = True
+    answers = objective.predict(encoder, objective.cloze(examples, hidden, hidden))
+    assert len(answers) == 8
+    torch.testing.assert_close(answers, answers[:1].expand_as(answers), atol=1e-13, rtol=0.0)
+
+
+def left_to_right_answers(encoder, objective, examples: Examples) -> torch.Tensor:
+    batch = objective.left_to_right(examples)
+    assert (scored_slots(batch) == (examples.tokens > MASK)).all()
+    return objective.predict(encoder, batch)
+
+
+@every_backbone
+def test_left_to_right_equals_a_chain_of_clozes_where_context_is_not_encoded_twice(backbone):
+    """In one layer. Beyond it a cloze lets the known slots see each other, and left to right they may not."""
+    encoder = make_encoder(backbone, layers=1)
+    objective = make_objective("permutation", encoder)
+    examples = whole(rows=2)
+    answers = left_to_right_answers(encoder, objective, examples).unflatten(0, (2, -1))
+    slots = np.flatnonzero(examples.tokens[0] > MASK)
+    for number, slot in enumerate(slots):
+        hidden = (examples.tokens > MASK) & (np.arange(16) >= slot)
+        asked = hidden & (np.arange(16) == slot)
+        chained = objective.predict(encoder, objective.cloze(examples, hidden, asked))
+        torch.testing.assert_close(chained, answers[:, number], atol=1e-12, rtol=0.0)
+
+
+@every_backbone
+def test_left_to_right_each_answer_is_that_of_the_row_cut_off_before_the_next_token(backbone):
+    encoder = make_encoder(backbone)
+    objective = make_objective("permutation", encoder)
+    examples = dataclasses.replace(whole(rows=2), tokens=words(16, rows=2))
+    answers = left_to_right_answers(encoder, objective, examples).unflatten(0, (2, -1))
+    for slot in range(16):
+        cut = take(examples, slice(None), slice(slot + 1))
+        last = left_to_right_answers(encoder, objective, cut).unflatten(0, (2, -1))[:, -1]
+        torch.testing.assert_close(last, answers[:, slot], atol=1e-12, rtol=0.0)
+
+
+def test_left_to_right_special_tokens_are_known_and_padding_is_not_seen():
+    examples = pairs()
+    objective = objective_named("permutation span context")
+    batch = objective.left_to_right(examples)
+    assert (batch.enters.numpy()[np.isin(examples.tokens, [CLS, SEP])] == 0).all()
+    assert (batch.enters.numpy()[examples.tokens == PAD] == NEVER).all()
