@@ -40,7 +40,7 @@ MODELS = {
 
 
 class ChainText:
-    """Documents in which each token mostly determines the next, so that there is something to learn."""
+    """Documents of frequent and rare tokens, each of which often decides the next: there is something to learn."""
 
     num_documents = 12
 
@@ -48,13 +48,13 @@ class ChainText:
         draw = np.random.default_rng(seed)
         ordinary = vocabulary.ordinary()
         follower = draw.permutation(len(ordinary))
+        frequency = 1 / np.arange(1, len(ordinary) + 1)
         self._documents = []
         for _ in range(self.num_documents):
-            tokens = [int(draw.integers(len(ordinary)))]
-            while len(tokens) < length:
-                is_surprise = draw.random() < 0.2
-                tokens.append(int(draw.integers(len(ordinary)) if is_surprise else follower[tokens[-1]]))
-            self._documents.append(ordinary[tokens].astype(np.int32))
+            chain = draw.choice(len(ordinary), size=length, p=frequency / frequency.sum())
+            for place in np.flatnonzero(draw.random(length - 1) < 0.4):
+                chain[place + 1] = follower[chain[place]]
+            self._documents.append(ordinary[chain].astype(np.int32))
         self.document_lengths = np.full(self.num_documents, length)
 
     def document(self, index, /):
@@ -68,7 +68,9 @@ class ChainText:
 TEXT = ChainText()
 
 
-def make_run(model, folder, *, place=None, evaluate=None, dropout=0.1, seed=1, precision="float32", **training):
+def make_run(
+    model, folder, *, place=None, evaluate=None, dropout=0.1, seed=1, precision="float32", **training
+):
     """Build a run; `training` are its settings."""
     place = place or Place(0, 1, torch.device("cpu"))
     backbone, shape, objective, form, rows, layout = MODELS[model]
@@ -147,7 +149,9 @@ def assert_same_bits(left, right):
     """Compare two dictionaries of tensors bit for bit."""
     assert left.keys() == right.keys()
     different = [
-        name for name in left if left[name].dtype != right[name].dtype or not torch.equal(left[name], right[name])
+        name
+        for name in left
+        if left[name].dtype != right[name].dtype or not torch.equal(left[name], right[name])
     ]
     assert different == []
 

@@ -18,6 +18,7 @@ from bothways.text.prepare import Prepared
 from bothways.text.tokenizer import Layout
 from bothways.training.distributed import Place
 from bothways.training.loop import Run
+from bothways.training.settings import TrainingSettings
 from bothways.vocabulary import Vocabulary
 
 
@@ -74,7 +75,7 @@ def assemble(
         model.objective.corrupt,
         seed=recipe.seed,
         global_rows=settings.batch,
-        micro_rows=settings.micro_batch or max(1, settings.batch // place.world),
+        micro_rows=micro_rows(settings, place.world),
         rank=place.rank,
         world=place.world,
     )
@@ -99,6 +100,11 @@ def assemble(
     )
     runtime.seed_everything(recipe.seed, place.rank)
     return Assembly(run, model, format_, tuple(missing))
+
+
+def micro_rows(settings: TrainingSettings, world: int) -> int:
+    """Return the rows of a micro-batch: all that a rank has, unless the settings want fewer."""
+    return settings.micro_batch or max(1, settings.batch // world)
 
 
 def num_parameters(model: Model) -> int:

@@ -10,6 +10,7 @@ section 2.3). In vectors over both, probes follow the slots.
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -99,7 +100,7 @@ class Batch:
 
     def to(self, device: torch.device | str) -> "Batch":
         """Return the batch with every tensor on `device`."""
-        moved = {
+        moved: dict[str, Any] = {
             field.name: value.to(device, non_blocking=True)
             for field in dataclasses.fields(self)
             if isinstance(value := getattr(self, field.name), Tensor)

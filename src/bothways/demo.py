@@ -46,9 +46,7 @@ def demo(out: Path | None = None, words: Sequence[str] = (), *, quiet: bool = Fa
     """Train both models, score and question them; `words` are settings for both recipes."""
     folder = out or next_folder("demo")
     recipes = {name: resolve(recipe, words) for name, recipe in RECIPES.items()}
-    runs = {
-        name: pretrain(recipe, folder / name.lower(), quiet=quiet) for name, recipe in recipes.items()
-    }
+    runs = {name: pretrain(recipe, folder / name.lower(), quiet=quiet) for name, recipe in recipes.items()}
     return Demo(
         runs,
         {name: _score(recipes[name], run) for name, run in runs.items()},
@@ -59,6 +57,6 @@ def demo(out: Path | None = None, words: Sequence[str] = (), *, quiet: bool = Fa
 def _score(recipe: Recipe, run: Pretrained) -> Score:
     """Score a model on its held-out documents, beside the add-one unigram of its training text."""
     subject, _ = load(run.checkpoint)
-    prepared = prepared_text(recipe, lambda line: None)
+    prepared = prepared_text(recipe, lambda _line: None)
     unigram = unigram_nats(prepared.train, prepared.vocabulary)
     return score_documents(subject, prepared.valid, recipe.evaluation, unigram)

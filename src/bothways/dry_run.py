@@ -47,7 +47,9 @@ class Estimate:
 
     def lines(self) -> list[str]:
         """Return the estimate for a person."""
-        budget = f"{self.steps:,} steps, {self.tokens:,} tokens" if self.steps and self.tokens else "by the clock"
+        budget = (
+            f"{self.steps:,} steps, {self.tokens:,} tokens" if self.steps and self.tokens else "by the clock"
+        )
         seconds = duration(self.seconds) if self.seconds is not None else "unknown"
         return [
             f"recipe      {self.name}: everything fits together",
@@ -163,5 +165,5 @@ class _MadeUpText:
         return self._documents[index]
 
     def sentence_lengths(self, index: int, /) -> np.ndarray:
-        length = self._documents.shape[1]
+        length = len(self._documents[index])
         return np.diff(np.append(np.arange(0, length, 16), length))

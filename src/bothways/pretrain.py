@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bothways import files, runtime
-from bothways.assembly import Assembly, assemble, num_parameters
+from bothways.assembly import Assembly, assemble, micro_rows, num_parameters
 from bothways.errors import CheckpointError, DataError, UsageError
+from bothways.formats.loader import check_rows
 from bothways.interop.folder import describe
 from bothways.recipe import Recipe, check, resolve, write_resolved
 from bothways.text.prepare import Prepared, prepare
@@ -45,8 +46,7 @@ class Pretrained:
         return [
             f"trained {self.steps:,} steps, {self.tokens:,} tokens in {duration(self.seconds)}; {numbers}",
             f"model: {self.checkpoint} (transformers loads this folder)",
-            f'next:  bothways fill {self.folder} "text with a [?]"  ·  '
-            f"bothways score {self.folder} text.txt",
+            f'next:  bothways fill {self.folder} "text with a [?]"  ·  bothways score {self.folder} text.txt',
         ]
 
 
@@ -68,15 +68,23 @@ def pretrain(
         recipe = _continued(recipe, start_from)
     check(recipe)
     if recipe.data.train is None:
-        raise UsageError("there is no text to train on; give a file or a folder with --data, or --data embedded")
-    with distributed.joined(recipe.training.device) as place, Progress(quiet=quiet or not place.is_main) as bar:
+        raise UsageError(
+            "there is no text to train on; give a file or a folder with --data, or --data embedded"
+        )
+    with (
+        distributed.joined(recipe.training.device) as place,
+        Progress(quiet=quiet or not place.is_main) as bar,
+    ):
         folder = out or next_folder(recipe.name)
         # Preparing may take hours, so what can be refused before is.
+        check_rows(recipe.training.batch, micro_rows(recipe.training, place.world), place.world)
         _refuse_other_run(folder, recipe, resume=resume)
         prepared = _main_first(place, lambda: prepared_text(recipe, bar.say))
         with _alone(folder, place):
             _refuse_other_run(folder, recipe, resume=resume)
-            checkpoint = _main_first(place, lambda: _where_to_go_on(folder, place, bar.say)) if resume else None
+            checkpoint = (
+                _main_first(place, lambda: _where_to_go_on(folder, place, bar.say)) if resume else None
+            )
             return _train(recipe, prepared, folder, place, bar, checkpoint, start_from)
 
 
@@ -104,9 +112,8 @@ def shards_folder(recipe: Recipe) -> Path:
     """Return where the recipe's shards are kept: one folder for each text and tokenizer, shared by all runs."""
     if recipe.data.shards is not None:
         return Path(recipe.data.shards)
-    words = json.dumps(
-        [recipe.data.model_dump(mode="json"), recipe.tokenizer.model_dump(mode="json")], sort_keys=True
-    )
+    data = recipe.data.model_dump(mode="json", exclude={"shards", "workers"})
+    words = json.dumps([data, recipe.tokenizer.model_dump(mode="json")], sort_keys=True)
     return RUNS / "shards" / files.digest(words)[:12]
 
 

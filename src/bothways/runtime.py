@@ -134,7 +134,7 @@ def random_states() -> dict[str, Tensor]:
     """
     states = {"random.cpu": torch.get_rng_state()}
     # A run on the processor must not wake a GPU that happens to be there: that takes memory on it.
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+    if torch.cuda.is_initialized():
         states["random.cuda"] = torch.cuda.get_rng_state()
     return states
 

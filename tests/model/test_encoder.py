@@ -261,3 +261,16 @@ def test_dropout_acts_in_training_and_not_in_evaluation(backbone):
     encoder.eval()
     assert torch.equal(encoder(batch)[0], encoder(batch)[0])
     assert encoder(batch)[0].shape == (4, LENGTH, 32)
+
+
+@pytest.mark.parametrize(("backbone", "places"), [("bert", 1 + 2 * 2), ("transformer_xl", 2 + 3 * 2 + 1)])
+def test_hidden_dropout_stands_everywhere_the_paper_has_it(backbone, places):
+    """BERT: embeddings, both sublayers. XLNet: also distances, within the feed-forward network, at the end."""
+    encoder = make_encoder(backbone, dropout=0.3)
+    acted = []
+    for module in encoder.modules():
+        if isinstance(module, torch.nn.Dropout) and module.p == 0.3:
+            module.register_forward_hook(lambda module, given, dropped: acted.append(dropped == 0))
+    encoder(make_objective("masked", encoder).corrupt(whole(), rng()))
+    assert len(acted) == places
+    assert all(zeros.any() for zeros in acted)

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import time
 
 import pyarrow
 import pyarrow.parquet
@@ -203,3 +204,22 @@ def test_one_line_of_a_hundred_megabytes_is_read_in_bounded_memory(tmp_path):
     assert cuts >= path.stat().st_size // 1_000_000
     assert longest <= 7
     assert kilobytes < 40_000
+
+
+def test_json_rows_are_read_in_linear_time(tmp_path):
+    rows = [{"text": f"number {number}"} for number in range(60_000)]
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    start = time.process_time()
+    texts, report = read(tmp_path)
+    assert time.process_time() - start < 10
+    assert texts == [row["text"] for row in rows]
+    assert report.bad_rows == 0
+
+
+def test_a_link_to_nowhere_is_named_and_never_fatal(tmp_path):
+    (tmp_path / "a.txt").symlink_to(tmp_path / "absent.txt")
+    (tmp_path / "b.txt").write_text("good")
+    texts, report = read(tmp_path)
+    assert texts == ["good"]
+    assert len(report.unreadable_files) == 1
+    assert "a.txt" in report.unreadable_files[0]

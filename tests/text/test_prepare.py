@@ -177,3 +177,97 @@ def test_a_folder_that_cannot_be_written_is_a_usage_error(corpus, tmp_path):
     (tmp_path / "out").write_text("a file stands here")
     with pytest.raises(UsageError, match="cannot write"):
         run(corpus, tmp_path / "out")
+
+
+def test_a_run_that_is_killed_after_its_first_shard_goes_on_with_the_second(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("bothways.text.encode.SHARD_CHARACTERS", 10_000)
+    whole, _ = run(corpus, tmp_path / "whole")
+    out = tmp_path / "out"
+
+    def killed(line):
+        if "shard-00000" in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(DataSettings(train=str(corpus)), TOKENIZER, out, killed)
+    assert not (out / "manifest.json").exists()
+    kept = [out / "tokenizer.json", out / "train" / "shard-00000.bin"]
+    before = [path.stat().st_mtime_ns for path in kept]
+    again, said = run(corpus, out)
+    assert [path.stat().st_mtime_ns for path in kept] == before
+    assert not any("learning" in line or "train/shard-00000" in line for line in said)
+    assert any("train/shard-00001" in line for line in said)
+    assert again.train.fingerprint == whole.train.fingerprint
+    assert again.valid.fingerprint == whole.valid.fingerprint
+
+
+def test_an_interrupted_change_leaves_nothing_that_passes_for_finished(corpus, tmp_path):
+    run(corpus, tmp_path / "out")
+
+    def killed(line):
+        if "shard" in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(DataSettings(train=str(corpus)), TokenizerSettings(kind="bpe"), tmp_path / "out", killed)
+    with pytest.raises(DataError, match="run `bothways prepare`"):
+        run(tmp_path / "out", tmp_path / "other")
+    again, said = run(corpus, tmp_path / "out")
+    assert said
+    assert again.tokenizer.get_vocab() == run(corpus, tmp_path / "new")[0].tokenizer.get_vocab()
+
+
+def test_a_prepared_folder_with_a_damaged_manifest_is_not_read_as_text(corpus, tmp_path):
+    run(corpus, tmp_path / "out")
+    (tmp_path / "out" / "manifest.json").write_text("{")
+    with pytest.raises(DataError, match=r"manifest\.json is damaged"):
+        run(tmp_path / "out", tmp_path / "other")
+
+
+@pytest.mark.parametrize("name", ["train/shard-00000.bin", "valid/shard-00000.idx", "train/manifest.json"])
+def test_a_file_that_is_cut_short_or_missing_is_named(corpus, tmp_path, name):
+    run(corpus, tmp_path / "out")
+    path = tmp_path / "out" / name
+    content = path.read_bytes()
+    path.write_bytes(content[:-1])
+    with pytest.raises(DataError, match=f"{path.name}.* should be [0-9a-f]{{64}} but is [0-9a-f]{{64}}"):
+        run(corpus, tmp_path / "out")
+    path.unlink()
+    with pytest.raises(DataError, match=rf"{path.name}.* is missing"):
+        run(corpus, tmp_path / "out")
+
+
+def test_the_size_of_an_automatic_vocabulary_is_explained(corpus, tmp_path):
+    _, said = run(corpus, tmp_path / "auto", TokenizerSettings(published_vocabulary=30522))
+    (line,) = [line for line in said if "vocabulary of" in line]
+    assert "words seen 10 times" in line
+    assert "30,522" in line
+    _, said = run(corpus, tmp_path / "set", TokenizerSettings(vocabulary=80))
+    assert "vocabulary of 80 tokens" in said
+    with pytest.raises(DataError, match="larger than the text supports"):
+        run(corpus, tmp_path / "large", TokenizerSettings(vocabulary=30522))
+
+
+def test_what_was_met_is_said_once_and_kept(corpus, tmp_path):
+    (corpus / "b.jsonl").write_text("{\n")
+    first, said = run(corpus, tmp_path / "out")
+    assert said.count("rows skipped that are not valid JSON: 1") == 1
+    assert not set(first.lines()) & set(said)
+    assert run(corpus, tmp_path / "out")[0].notes == first.notes
+    assert "rows skipped that are not valid JSON: 1" in first.notes
+
+
+def test_prepared_text_is_not_written_among_the_text(corpus, tmp_path):
+    with pytest.raises(UsageError, match="inside the text folder") as error:
+        run(corpus, corpus / "shards")
+    assert "\n" not in str(error.value)
+    assert not (corpus / "shards").exists()
+
+
+def test_a_tokenizer_that_changed_in_its_place_is_noticed(corpus, tmp_path):
+    for number, kind in enumerate(("wordpiece", "bpe")):
+        tokenizer = train_tokenizer([text_of(n) for n in range(50)], TokenizerSettings(kind=kind))
+        write_tokenizer(tokenizer, "cls_first", tmp_path / "theirs", None)
+        prepared, said = run(corpus, tmp_path / "out", TokenizerSettings(path=str(tmp_path / "theirs")))
+        assert said, number
+        assert prepared.tokenizer.get_vocab() == tokenizer.get_vocab()

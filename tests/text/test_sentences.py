@@ -1,5 +1,7 @@
 """Sentences: cut where a reader would, and nothing lost."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,3 +57,10 @@ def test_splitting_a_line_twice_changes_nothing_where_lines_end(text):
 )
 def test_cuts_are_where_a_reader_would_make_them(text, expected):
     assert split_sentences(text) == expected
+
+
+@pytest.mark.parametrize("line", ["." * 1_000_000, '?!"' * 300_000, "a. " * 300_000, ".)" * 300_000 + "x"])
+def test_a_megabyte_of_marks_is_split_without_delay(line):
+    start = time.process_time()
+    assert "".join(split_sentences(line)).replace(" ", "") == line.replace(" ", "")
+    assert time.process_time() - start < 5

@@ -54,7 +54,9 @@ def joined(batches):
         ("backward", lambda batch: torch.zeros(2, dtype=torch.bool)),
     ):
         held = [getattr(batch, name) for batch in batches]
-        parts[name] = torch.cat([absent(batch) if one is None else one for batch, one in zip(batches, held, strict=True)])
+        parts[name] = torch.cat(
+            [absent(batch) if one is None else one for batch, one in zip(batches, held, strict=True)]
+        )
     return dataclasses.replace(first, **parts)
 
 
@@ -277,7 +279,13 @@ def test_a_logged_loss_is_the_mean_over_all_scored_items_since_the_last(tmp_path
 def test_the_best_and_the_last_checkpoints_stay(tmp_path):
     numbers = iter([3.0, 1.0, math.nan, 2.0, 1.0, 4.0])
     run = make_run(
-        "bert", tmp_path, steps=12, save_every=1, evaluate_every=2, keep=2, evaluate=lambda: {"nats": next(numbers)}
+        "bert",
+        tmp_path,
+        steps=12,
+        save_every=1,
+        evaluate_every=2,
+        keep=2,
+        evaluate=lambda: {"nats": next(numbers)},
     )
     quietly(run)
     assert checkpoints(tmp_path) == ["step-00000004", "step-00000011", "step-00000012"]
@@ -336,7 +344,9 @@ def test_any_number_of_processes_gives_the_same_losses_and_may_change_on_resume(
     for model in MODELS:
         saved = tmp_path / model / "checkpoints/step-00000006"
         assert saved_state(saved)["world"] == 2
-        assert {"rank0.random.cpu", "rank1.random.cpu"} <= {name.split(":")[1] for name in saved_tensors(saved)}
+        assert {"rank0.random.cpu", "rank1.random.cpu"} <= {
+            name.split(":")[1] for name in saved_tensors(saved)
+        }
         resumed(make_run(model, tmp_path / model, **settings), saved)
         quietly(make_run(model, tmp_path / f"{model} alone", **settings))
         for line, alone in zip(metrics(tmp_path / model), metrics(tmp_path / f"{model} alone"), strict=True):

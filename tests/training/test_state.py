@@ -11,7 +11,9 @@ CPU = torch.device("cpu")
 def memory(rows, first=0, *, documents=True):
     """Return the memory of some rows, each number saying its row."""
     numbers = torch.arange(first, first + rows)
-    states = tuple((100 * layer + numbers).float()[:, None, None].expand(rows, 5, 4).clone() for layer in (1, 2))
+    states = tuple(
+        (100 * layer + numbers).float()[:, None, None].expand(rows, 5, 4).clone() for layer in (1, 2)
+    )
     return Memory(states, numbers[:, None].expand(rows, 5).clone() if documents else None)
 
 

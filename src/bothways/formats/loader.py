@@ -22,6 +22,17 @@ from bothways.formats.shuffle import key_of
 Corrupt = Callable[[Examples, np.random.Generator], Batch]
 
 
+def check_rows(global_rows: int, micro_rows: int, world: int) -> None:
+    """Raise `UsageError` unless a step's rows are whole micro-batches on every rank."""
+    share = world * micro_rows
+    if global_rows % share:
+        nearest = max(1, round(global_rows / share)) * share
+        raise UsageError(
+            f"{global_rows} rows a step are no micro-batches of {micro_rows} on {world} ranks; "
+            f"use {nearest} rows a step, or micro-batches whose size times {world} divides {global_rows}"
+        )
+
+
 class Loader:
     """The micro-batches of one rank."""
 
@@ -36,13 +47,7 @@ class Loader:
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        if global_rows % (world * micro_rows):
-            share = world * micro_rows
-            nearest = max(1, round(global_rows / share)) * share
-            raise UsageError(
-                f"{global_rows} rows a step are no micro-batches of {micro_rows} on {world} ranks; "
-                f"use {nearest} rows a step, or micro-batches whose size times {world} divides {global_rows}"
-            )
+        check_rows(global_rows, micro_rows, world)
         self._format = format
         self._corrupt = corrupt
         self._seed = seed

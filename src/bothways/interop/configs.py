@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bothways.errors import CheckpointError
+from bothways.model.backbones import BACKBONES
 from bothways.model.backbones.bert import BertSettings
 from bothways.model.backbones.transformer_xl import TransformerXLSettings
 from bothways.model.settings import EncoderSettings
@@ -145,9 +146,8 @@ def backbone_of(config: Mapping[str, Any], folder: Path) -> tuple[str, EncoderSe
     for name, family in FAMILIES.items():
         if config.get("model_type") == family.model_type:
             _refuse_variants(config, family, folder)
-            kind = {"bert": BertSettings, "transformer_xl": TransformerXLSettings}[name]
             try:
-                return name, kind.model_validate(family.read(config))
+                return name, BACKBONES[name][0].model_validate(family.read(config))
             except (KeyError, ValidationError) as error:
                 why = " ".join(str(error).split())
                 raise CheckpointError(

@@ -88,7 +88,10 @@ def write_model(
     }
     files.write_json(folder / "config.json", config)
     write_weights(
-        folder, named_parameters(model.encoder, model.objective), NAMES[backbone], model.encoder.settings.heads
+        folder,
+        named_parameters(model.encoder, model.objective),
+        NAMES[backbone],
+        model.encoder.settings.heads,
     )
     longest = getattr(model.encoder.settings, "max_positions", None)
     write_tokenizer(model.tokenizer, model.layout, folder, longest)
@@ -165,7 +168,7 @@ def backbone_name(settings: EncoderSettings) -> str:
 
 
 def _settings(table: Mapping[str, tuple[type[Settings], Any]], values: Any, path: Path) -> Settings:
-    kind = values.get("kind") if isinstance(values, dict) else None
+    kind = str(values.get("kind")) if isinstance(values, dict) else ""
     if kind not in table:
         raise CheckpointError(f"{path} names {kind!r}, which this Bothways does not know; use a newer one")
     return build(table[kind][0], values, str(path))

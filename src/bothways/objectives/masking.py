@@ -36,7 +36,6 @@ def word_numbers(examples: Examples, vocabulary: Vocabulary) -> np.ndarray:
     backward = read_backward(examples.positions)
     starts = np.where(backward[:, None], _word_ends_in_reading_order(starts), starts)
     starts |= is_special
-    starts[:, 1:] |= is_special[:, :-1]
     starts[:, 0] = True
     numbers = np.cumsum(starts, axis=1) - 1
     return np.where(is_special, -1, numbers)

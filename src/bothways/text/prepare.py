@@ -20,7 +20,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from bothways import files
-from bothways.errors import DataError
+from bothways.errors import DataError, UsageError
 from bothways.text import embedded, heldout
 from bothways.text.corpus import (
     EMBEDDED,
@@ -37,6 +37,8 @@ from bothways.text.tokenizer import load_tokenizer, vocabulary_of
 from bothways.vocabulary import Vocabulary
 
 KIND = "bothways prepared text"
+VERSION = 1
+"""Raised where the same text and settings would give other tokens: older folders are then made anew."""
 TOKENIZER = "tokenizer.json"
 LEARNED = "learned.json"
 
@@ -53,12 +55,11 @@ class Prepared:
     valid: Shards
     folder: Path
     notes: list[str] = field(default_factory=list)
-    """What was met while reading, as sentences."""
+    """What was met while reading, as sentences; they were said when the text was read."""
 
     def lines(self) -> list[str]:
         """Say what there is, for a person."""
         return [
-            *self.notes,
             f"vocabulary  {self.vocabulary.size:,} tokens",
             f"train       {self.train.num_tokens:,} tokens in {self.train.num_documents:,} documents",
             f"held out    {self.valid.num_tokens:,} tokens in {self.valid.num_documents:,} documents",
@@ -74,8 +75,11 @@ def prepare(data: DataSettings, tokenizer: TokenizerSettings, folder: Path, say:
     """
     if data.train is None:
         raise DataError("no text: data.train is not set; give a file, a folder, or embedded")
-    if is_prepared(Path(data.train).expanduser()):
-        return _opened(Path(data.train).expanduser())
+    place = Path(data.train).expanduser()
+    # A folder of which the manifest was lost or damaged is named, not read as if it were text.
+    if is_prepared(place) or (place / LEARNED).is_file():
+        return _opened(place)
+    _refuse_inside(folder, [data.train, data.valid])
     made_from = _made_from(data, tokenizer)
     if is_prepared(folder) and read_manifest(folder)["made_from"] == made_from:
         return _opened(folder)
@@ -97,7 +101,7 @@ def _build(
     notes = [*report.lines(), *_overlap(data)]
     manifest = {
         "kind": KIND,
-        "version": 1,
+        "version": VERSION,
         "made_from": made_from,
         "report": report.as_json(),
         "notes": notes,
@@ -136,6 +140,18 @@ def is_prepared(folder: Path) -> bool:
     return isinstance(manifest, dict) and manifest.get("kind") == KIND
 
 
+def _refuse_inside(folder: Path, texts: list[str | None]) -> None:
+    """Refuse to write among the text: what is written would be read as text the next time."""
+    for text in texts:
+        if text not in (None, EMBEDDED) and folder.resolve().is_relative_to(
+            Path(text).expanduser().resolve()
+        ):
+            raise UsageError(
+                f"cannot write to {folder}: it is inside the text folder {text} and would be read as text; "
+                "choose another folder with --out, or give the text a folder of its own"
+            )
+
+
 def _opened(folder: Path) -> Prepared:
     """Open a finished folder, every checksum compared."""
     manifest = read_manifest(folder)
@@ -157,8 +173,9 @@ def _made_from(data: DataSettings, tokenizer: TokenizerSettings) -> dict[str, An
     settings = data.model_dump(mode="json", exclude={"shards", "workers"})
     sources = {name: _source(path) for name, path in (("train", data.train), ("valid", data.valid)) if path}
     borrowed = None if tokenizer.path is None else _borrowed(Path(tokenizer.path).expanduser())
-    made_from = {"data": settings, "tokenizer": tokenizer.model_dump(mode="json")}
-    return json.loads(json.dumps(made_from | {"sources": sources, "borrowed": borrowed}))  # type: ignore[no-any-return]
+    made_from = {"version": VERSION, "data": settings, "tokenizer": tokenizer.model_dump(mode="json")}
+    as_read: dict[str, Any] = json.loads(json.dumps(made_from | {"sources": sources, "borrowed": borrowed}))
+    return as_read
 
 
 def _source(path: str) -> Any:
@@ -210,7 +227,8 @@ def _tokenizer(
         say(_size_reason(tokenizer.get_vocab_size(), settings))
     files.write_text(path, tokenizer.to_str(pretty=True))
     files.write_json(folder / LEARNED, made_from)
-    return tokenizer
+    # Read back, so that the shards carry the same tokenizer's mark after an interruption.
+    return load_tokenizer(path)
 
 
 def _size_reason(size: int, settings: TokenizerSettings) -> str:

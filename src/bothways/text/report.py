@@ -56,7 +56,7 @@ class CorpusReport:
             shown = ", ".join(f"{count:,} × {kind}" for kind, count in kinds.most_common(_NAMED))
             example = self.unknown_files[0]
             lines.append(
-                f"{len(self.unknown_files):,} files of unknown kind skipped ({shown}), such as {example}"
+                f"files of unknown kind skipped: {len(self.unknown_files):,} ({shown}), such as {example}"
             )
         lines += [f"could not be read to its end: {name}" for name in self.unreadable_files[:_NAMED]]
         if len(self.unreadable_files) > _NAMED:
@@ -71,16 +71,16 @@ class CorpusReport:
 
 
 _SENTENCES = {
-    "duplicates": "{n:,} exact duplicates dropped",
-    "near_duplicates": "{n:,} near-duplicate paragraphs dropped",
-    "long_documents_cut": "{n:,} cuts of long text files at a paragraph or line end",
-    "long_lines_cut": "{n:,} cuts of very long lines, one every megabyte",
-    "empty_files": "{n:,} empty files",
-    "empty_documents": "{n:,} documents without a visible character dropped",
-    "byte_order_marks": "{n:,} byte order marks removed",
-    "carriage_returns": "{n:,} carriage returns turned into line ends",
-    "nul_characters": "{n:,} NUL characters removed",
-    "invalid_bytes": "{n:,} invalid UTF-8 bytes replaced by U+FFFD",
-    "bad_rows": "{n:,} rows skipped that are not valid JSON",
-    "rows_without_text": "{n:,} rows skipped that have no text field",
+    "duplicates": "exact duplicates dropped: {n:,}",
+    "near_duplicates": "near-duplicate paragraphs dropped: {n:,}",
+    "long_documents_cut": "cuts of long text files at a paragraph or line end: {n:,}",
+    "long_lines_cut": "cuts of very long lines, one every megabyte: {n:,}",
+    "empty_files": "empty files: {n:,}",
+    "empty_documents": "documents without a visible character dropped: {n:,}",
+    "byte_order_marks": "byte order marks removed: {n:,}",
+    "carriage_returns": "carriage returns turned into line ends: {n:,}",
+    "nul_characters": "NUL characters removed: {n:,}",
+    "invalid_bytes": "invalid UTF-8 bytes replaced by U+FFFD: {n:,}",
+    "bad_rows": "rows skipped that are not valid JSON: {n:,}",
+    "rows_without_text": "rows skipped that have no text field: {n:,}",
 }

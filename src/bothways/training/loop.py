@@ -3,7 +3,7 @@
     until the budget is used up:
         losses of all micro-batches, each divided by the step's total counts, summed over ranks
         clip, and update unless something is not finite
-        evaluate · log · save, each when it is due; after a signal save and stop
+        evaluate · log · save, each when it is due; save and stop after a signal
 
 Losses are sums: a step's counts are known from its batches before the first forward pass, so accumulating over
 micro-batches and ranks gives exactly the gradient of one large batch.
@@ -118,15 +118,14 @@ class _Trainer:
                 self.interval.seconds += now - began
                 must_stop = self._agree(now - started, stop)
                 is_last = self._is_finished()
-                if must_stop and not is_last:
-                    self._save()
-                    raise self._interrupted(stop)
                 is_judged = is_last or self._is_due(settings.evaluate_every)
                 held_out, is_best = self._evaluate() if is_judged else ({}, False)
                 if is_judged or self._is_due(settings.log_every):
                     self._report(held_out)
-                if is_last or is_best or self._is_due(settings.save_every):
+                if is_last or is_best or must_stop or self._is_due(settings.save_every):
                     self._save(is_best=is_best)
+                if must_stop and not is_last:
+                    raise self._interrupted(stop)
 
     def _step(self, batches: list[Batch]) -> None:
         """Take one optimizer step."""

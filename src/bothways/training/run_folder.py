@@ -71,7 +71,9 @@ def adopt(run_folder: Path, found: Path) -> Path:
     A rename that was interrupted is finished. Damaged checkpoints beyond it are set aside under another name, so
     that they neither count among the last ones nor as the best.
     """
-    ((step, _),) = [entry for kind in (NAME, PARTIAL) for entry in _numbered(run_folder, kind) if entry[1] == found]
+    ((step, _),) = [
+        entry for kind in (NAME, PARTIAL) for entry in _numbered(run_folder, kind) if entry[1] == found
+    ]
     final = checkpoint_folder(run_folder, step)
     with files.explained(run_folder):
         for other, path in _numbered(run_folder, NAME):

@@ -53,9 +53,7 @@ def memory_tensors(memories: Sequence[Memory | None]) -> dict[str, Tensor]:
     if not held:
         return {}
     layers = range(len(held[0].states))
-    tensors = {
-        f"{_STATE}{layer}": torch.cat([memory.states[layer] for memory in held]) for layer in layers
-    }
+    tensors = {f"{_STATE}{layer}": torch.cat([memory.states[layer] for memory in held]) for layer in layers}
     documents = [memory.documents for memory in held if memory.documents is not None]
     return tensors | ({_DOCUMENTS: torch.cat(documents)} if documents else {})
 
@@ -95,6 +93,4 @@ def join_ranks(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
 def of_rank(tensors: Mapping[str, Tensor], rank: int) -> dict[str, Tensor]:
     """Return what one rank gave to `join_ranks`, its memory left out."""
     prefix = _RANK.format(rank)
-    return {
-        name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)
-    }
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

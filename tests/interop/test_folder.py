@@ -1,0 +1,314 @@
+"""What we write, transformers loads; what it writes, we load; anything else is refused in one line."""
+
+import json
+import logging
+
+import pytest
+import safetensors.torch
+import torch
+import transformers
+from their_models import BERT, BERT_PAIR, CASES, CROSSED, SECOND, SENTENCE, XLNET, XLNET_PAIR, our_logits
+from tiny_runs import assert_same_bits
+
+from bothways.errors import BothwaysError, CheckpointError, DataError
+from bothways.interop.configs import FAMILIES, backbone_of
+from bothways.interop.folder import describe, named_parameters, read_model, write_model
+from bothways.model.backbones.bert import BertSettings
+from bothways.model.backbones.transformer_xl import TransformerXLSettings
+from bothways.text.tokenizer import write_tokenizer
+
+every_case = pytest.mark.parametrize("case", CASES, ids=str)
+TOLERANCE = 1e-5
+
+
+def loaded(folder, architecture):
+    """Load a folder into transformers; return the model and the names that it missed or did not expect."""
+    kind = getattr(transformers, architecture)
+    model, info = kind.from_pretrained(folder, local_files_only=True, output_loading_info=True)
+    return model.eval(), set(info["missing_keys"]), set(info["unexpected_keys"])
+
+
+def encode(folder, *texts):
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    return tokenizer(*texts, return_tensors="pt")
+
+
+def their_logits(model, encoded):
+    with torch.no_grad():
+        out = model(**encoded)
+    return (out.prediction_logits if "prediction_logits" in out else out.logits)[0]
+
+
+# ---- ours in transformers ---------------------------------------------------------------------------------------
+
+
+@every_case
+def test_transformers_loads_what_we_write_with_every_key_and_the_same_logits(case, written):
+    folder, model = written(case)
+    theirs, missing, unexpected = loaded(folder, case.architecture)
+    assert (missing, unexpected) == (set(), set())
+    config = json.loads((folder / "config.json").read_text())
+    assert config["architectures"] == [case.architecture]
+    for texts in ((SENTENCE,), (SENTENCE, SECOND)):
+        encoded = encode(folder, *texts)
+        difference = their_logits(theirs, encoded) - our_logits(model, encoded)
+        assert difference.abs().max() < TOLERANCE
+
+
+def test_the_automatic_classes_load_bert(written):
+    folder, model = written(BERT_PAIR)
+    theirs, missing, unexpected = loaded(folder, "AutoModelForMaskedLM")
+    assert missing == set()
+    assert unexpected == {
+        f"{layer}.{part}"
+        for layer in ("bert.pooler.dense", "cls.seq_relationship")
+        for part in ("weight", "bias")
+    }
+    encoded = encode(folder, SENTENCE)
+    assert (their_logits(theirs, encoded) - our_logits(model, encoded)).abs().max() < TOLERANCE
+    folder, _ = written(BERT, "without pair")
+    _, missing, _ = loaded(folder, "AutoModel")
+    assert missing == {"pooler.dense.weight", "pooler.dense.bias"}
+    assert "`AutoModel` reports the pooler as missing" in (folder / "README.md").read_text()
+
+
+def test_the_pair_head_is_the_one_of_transformers(written):
+    folder, model = written(BERT_PAIR)
+    theirs, _, _ = loaded(folder, "BertForPreTraining")
+    encoded = encode(folder, SENTENCE, SECOND)
+    with torch.no_grad():
+        hidden = theirs.bert(**encoded).last_hidden_state[:, 0]
+        wanted = theirs(**encoded).seq_relationship_logits
+        ours = model.objective.extras["sentence_pair"].head(hidden)
+    torch.testing.assert_close(ours, wanted, rtol=0, atol=TOLERANCE)
+
+
+@every_case
+def test_the_card_says_how_to_load_the_model_and_that_code_runs(case, written, monkeypatch):
+    folder, _ = written(case)
+    card = (folder / "README.md").read_text()
+    assert "| seed | 1 |" in card
+    assert "# a \\| b" in card
+    code = card.split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(folder)
+    scope = {}
+    exec(code, scope)
+    assert type(scope["model"]).__name__ == {"BertForMaskedLM": "BertForMaskedLM"}.get(
+        case.architecture, case.architecture
+    )
+
+
+# ---- theirs in ours ---------------------------------------------------------------------------------------------
+
+
+def their_bert(vocabulary, **values):
+    config = transformers.BertConfig(
+        vocab_size=vocabulary, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=48, max_position_embeddings=40, initializer_range=0.2, **values,
+    )  # fmt: skip
+    return transformers.BertForPreTraining(config)
+
+
+def their_xlnet(vocabulary, **values):
+    config = transformers.XLNetConfig(
+        vocab_size=vocabulary, d_model=32, n_layer=2, n_head=2, d_inner=48,
+        ff_activation="gelu", initializer_range=0.2, **values,
+    )  # fmt: skip
+    return transformers.XLNetLMHeadModel(config)
+
+
+@pytest.fixture
+def theirs(tokenizers, tmp_path):
+    """Write a random model of transformers beside one of our tokenizers, as a function."""
+
+    def write(family, **values):
+        torch.manual_seed(0)
+        make, kind, layout = {
+            "bert": (their_bert, "wordpiece", "cls_first"),
+            "xlnet": (their_xlnet, "unigram", "cls_last"),
+        }[family]
+        tokenizer = tokenizers[kind]
+        model = make(tokenizer.get_vocab_size(), **values).eval()
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                if name.endswith("bias"):
+                    parameter.normal_(0, 0.2)
+        folder = tmp_path / family
+        model.save_pretrained(folder)
+        write_tokenizer(tokenizer, layout, folder, None)
+        return folder, model
+
+    return write
+
+
+@pytest.mark.parametrize("family", ["bert", "xlnet"])
+def test_we_load_what_transformers_writes_with_the_same_logits(family, theirs):
+    folder, model = theirs(family)
+    ours, missing = read_model(folder)
+    assert missing == []
+    assert ours.objective.name == {"bert": "masked", "xlnet": "permutation"}[family]
+    assert ours.layout == {"bert": "cls_first", "xlnet": "cls_last"}[family]
+    for texts in ((SENTENCE,), (SENTENCE, SECOND)):
+        encoded = encode(folder, *texts)
+        assert (their_logits(model, encoded) - our_logits(ours, encoded)).abs().max() < TOLERANCE
+
+
+def test_a_bare_encoder_is_loaded_and_what_it_lacks_is_named(theirs):
+    folder, model = theirs("bert")
+    model.bert.save_pretrained(folder)
+    ours, missing = read_model(folder)
+    assert [name for name in missing if "transform" not in name] == ["objective.head.bias"]
+    assert_same_bits(
+        {"tokens": ours.encoder.token_embedding.detach()},
+        {"tokens": model.bert.embeddings.word_embeddings.weight.detach()},
+    )
+
+
+def test_the_names_of_old_tensorflow_conversions_are_understood(theirs):
+    folder, _ = theirs("bert")
+    wanted = named_parameters(*parts(read_model(folder)[0]))
+    path = folder / "model.safetensors"
+    old = {
+        name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): tensor
+        for name, tensor in safetensors.torch.load_file(path).items()
+    }
+    assert any("gamma" in name for name in old)
+    safetensors.torch.save_file(old, path)
+    again, missing = read_model(folder)
+    assert missing == []
+    assert_same_bits(named_parameters(*parts(again)), wanted)
+
+
+def parts(model):
+    return model.encoder, model.objective
+
+
+# ---- there and back ---------------------------------------------------------------------------------------------
+
+
+@every_case
+def test_a_round_trip_returns_every_weight_and_setting(case, written, tmp_path):
+    folder, model = written(case)
+    again, missing = read_model(folder)
+    assert missing == []
+    assert_same_bits(named_parameters(*parts(again)), named_parameters(*parts(model)))
+    assert again.encoder.settings == model.encoder.settings
+    assert again.layout == model.layout
+    assert not again.encoder.training
+    assert not again.objective.training
+    about = describe(folder)
+    (tmp_path / "copy").mkdir()
+    write_model(tmp_path / "copy", again, about.objective, about.extras, facts={"name": "a | b", "seed": 1})
+    for path in folder.iterdir():
+        assert (tmp_path / "copy" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_what_has_no_place_in_transformers_is_kept_beside(written):
+    folder, model = written(XLNET_PAIR)
+    beside = safetensors.torch.load_file(folder / "bothways.safetensors")
+    assert all(name.startswith("objective.extras.sentence_pair.") for name in beside)
+    again, _ = read_model(folder)
+    assert again.objective.extras["sentence_pair"].weight == 0.5
+    assert not (written(XLNET, "plain")[0] / "bothways.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        BertSettings(size="tiny", dropout=0.2, attention_dropout=0.3, max_positions=77, activation="relu"),
+        TransformerXLSettings(size="mini", dropout=0.2, attention_dropout=0.3, memory=77, norm_epsilon=1e-5),
+        TransformerXLSettings(size="mini", memory=0),
+    ],
+)
+def test_settings_come_back_from_their_configuration(settings, written, tmp_path):
+    vocabulary = written(BERT)[1].vocabulary
+    family = FAMILIES[settings.kind]
+    config = {"model_type": family.model_type, **family.write(settings, vocabulary)}
+    name, again = backbone_of(json.loads(json.dumps(config)), tmp_path)
+    # The size is a name for a shape, and the shape comes back.
+    assert (name, again) == (settings.kind, settings.model_copy(update={"size": None}))
+
+
+# ---- refusals ---------------------------------------------------------------------------------------------------
+
+
+def change(folder, **values):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def refused(folder, kind=CheckpointError):
+    """Return the one line with which a folder is refused."""
+    with pytest.raises(BothwaysError) as error:
+        read_model(folder)
+    assert type(error.value) is kind
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("case", "key", "value"),
+    [
+        (BERT, "position_embedding_type", "relative_key_query"),
+        (BERT, "is_decoder", True),
+        (BERT, "tie_word_embeddings", False),
+        (BERT, "type_vocab_size", 1),
+        (BERT, "hidden_act", "silu"),
+        (XLNET, "attn_type", "uni"),
+        (XLNET, "untie_r", False),
+        (XLNET, "clamp_len", 100),
+        (XLNET, "tie_word_embeddings", False),
+        (CROSSED, "model_type", "gpt2"),
+    ],
+)
+def test_variants_that_would_compute_something_else_are_refused(case, key, value, written):
+    folder, _ = written(case)
+    change(folder, **{key: value})
+    said = refused(folder)
+    assert str(folder) in said
+    assert repr(value) in said
+
+
+def test_broken_folders_are_refused_in_one_line(written, tmp_path):
+    assert "has no config.json" in refused(tmp_path / "nothing")
+    folder, _ = written(BERT)
+    weights, config = folder / "model.safetensors", folder / "config.json"
+    whole, text = weights.read_bytes(), config.read_text()
+    weights.write_bytes(whole[: len(whole) // 2])
+    assert "model.safetensors cannot be read" in refused(folder)
+    weights.unlink()
+    (folder / "pytorch_model.bin").write_bytes(b"not even looked at")
+    assert "has no model.safetensors; save the model as one safetensors file first" in refused(folder)
+    weights.write_bytes(whole)
+    for broken in ("", "[]", '{"bothways": 3}', text.replace("cls_first", "cls_middle")):
+        config.write_text(broken)
+        assert "config.json" in refused(folder)
+    config.write_text(text.replace('"kind": "masked"', '"kind": "telepathy"'))
+    assert "names 'telepathy', which this Bothways does not know" in refused(folder)
+    config.write_text(text)
+    (folder / "tokenizer.json").write_text("{}")
+    assert "is not a tokenizer.json" in refused(folder, DataError)
+
+
+def test_weights_of_another_shape_are_refused_by_name(written):
+    folder, _ = written(BERT)
+    change(folder, intermediate_size=64)
+    assert "has shape [48, 32], this model needs [64, 32]" in refused(folder)
+    change(folder, intermediate_size=48, num_hidden_layers=3)
+    assert "lacks encoder.blocks.2." in refused(folder)
+
+
+def test_code_in_a_folder_is_never_run(written, monkeypatch):
+    folder, _ = written(BERT)
+    (folder / "evil.py").write_text("raise SystemExit('this code ran')\n")
+    change(folder, auto_map={"AutoModel": "evil.Model", "AutoTokenizer": "evil.Tokenizer"}, trust_remote_code=True)
+    monkeypatch.syspath_prepend(folder)
+    before = {name for name in __import__("sys").modules if "evil" in name}
+    model, _ = read_model(folder)
+    assert model.objective.name == "masked"
+    assert {name for name in __import__("sys").modules if "evil" in name} == before
+
+
+@pytest.fixture(autouse=True)
+def _quiet_transformers():
+    logging.getLogger("transformers").setLevel(logging.ERROR)

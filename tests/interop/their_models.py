@@ -1,0 +1,72 @@
+"""Small models of ours and of transformers, with tokenizers that were really learned."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import torch
+
+from bothways.batch import Examples
+from bothways.interop.folder import LAYOUTS, Model
+from bothways.model.backbones import BACKBONES, build_encoder
+from bothways.objectives import OBJECTIVES, build_objective
+from bothways.objectives.sentence_pair import SentencePairSettings
+from bothways.text.tokenizer import vocabulary_of
+
+LINES = [
+    f"The quick brown fox jumps over {number} lazy dogs near Zürich , and nobody knows why it does so ."
+    for number in range(40)
+]
+SENTENCE, SECOND = "the quick fox knows why", "nobody jumps over dogs"
+SHAPE = {"layers": 2, "width": 32, "heads": 2, "feed_forward": 48}
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A backbone, what it was trained with, and which model of transformers it becomes."""
+
+    backbone: str
+    objective: str
+    pair: bool
+    tokenizer: str
+    architecture: str
+
+    def __str__(self):
+        return f"{self.backbone} {self.objective}{' pair' if self.pair else ''}"
+
+
+BERT = Case("bert", "masked", False, "wordpiece", "BertForMaskedLM")
+BERT_PAIR = Case("bert", "masked", True, "wordpiece", "BertForPreTraining")
+XLNET = Case("transformer_xl", "permutation", False, "unigram", "XLNetLMHeadModel")
+XLNET_PAIR = Case("transformer_xl", "permutation", True, "wordpiece", "XLNetLMHeadModel")
+CROSSED = Case("transformer_xl", "masked", False, "unigram", "XLNetLMHeadModel")
+CASES = [BERT, BERT_PAIR, XLNET, XLNET_PAIR, CROSSED]
+
+
+def built(case: Case, tokenizer: Any, **shape: Any):
+    """Return a model with random weights (biases too) and the settings of its objective and extras."""
+    vocabulary = vocabulary_of(tokenizer)
+    more = {"max_positions": 40} if case.backbone == "bert" else {"memory": 20, "attention_dropout": 0.3}
+    encoder = build_encoder(BACKBONES[case.backbone][0](**{**SHAPE, **more, **shape}), vocabulary)
+    objective_settings = OBJECTIVES[case.objective][0]()
+    extras = [SentencePairSettings(weight=0.5)] if case.pair else []
+    objective = build_objective(objective_settings, extras, vocabulary, encoder)
+    with torch.no_grad():
+        for module in (encoder, objective):
+            for name, parameter in module.named_parameters():
+                parameter.normal_(1.0 if "norm.weight" in name else 0.0, 0.2)
+    layout = LAYOUTS[case.backbone]
+    return Model(encoder.eval(), objective.eval(), tokenizer, vocabulary, layout), objective_settings, extras
+
+
+def our_logits(model: Model, encoded: dict[str, torch.Tensor]):
+    """Return the scores [slots, vocabulary] of our model at every slot of one encoded row, as transformers gives."""
+    tokens = encoded["input_ids"].numpy().astype(np.int32)
+    segments = encoded["token_type_ids"].numpy().astype(np.int32)
+    positions = np.broadcast_to(np.arange(tokens.shape[1], dtype=np.int32), tokens.shape).copy()
+    examples = Examples(tokens, segments, positions)
+    nothing = np.zeros(tokens.shape, dtype=bool)
+    batch = model.objective.cloze(examples, nothing, ~nothing)
+    with torch.no_grad():
+        hidden, _ = model.encoder(dataclasses.replace(batch, probes=None, now=None, enters=None))
+        return model.objective.head(hidden, model.encoder.token_embedding)[0]
