@@ -20,7 +20,12 @@ def estimate(name, *words):
 def test_parameters_are_counted_on_the_real_model():
     found = estimate("bert-tiny", "tokenizer.vocabulary=1000")
     with torch.device("meta"):
-        shape = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 512}
+        shape = {
+            "hidden_size": 128,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "intermediate_size": 512,
+        }
         theirs = transformers.BertForPreTraining(transformers.BertConfig(vocab_size=1000, **shape))
     assert found.parameters == sum(parameter.numel() for parameter in theirs.parameters())
     assert found.vocabulary == 1000

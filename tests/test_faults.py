@@ -37,7 +37,13 @@ def whole(text):
 
 @pytest.mark.parametrize(
     "name",
-    ["model.safetensors", "tokenizer.json", "training_state/tensors.safetensors", "training_state/state.json", "MANIFEST.json"],
+    [
+        "model.safetensors",
+        "tokenizer.json",
+        "training_state/tensors.safetensors",
+        "training_state/state.json",
+        "MANIFEST.json",
+    ],
 )
 def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(name, text, whole, tmp_path, capsys):
     out = copied(whole, tmp_path / "run")
@@ -51,7 +57,9 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(name, text, wh
     assert name == "MANIFEST.json" or (files.sha256(whole / "checkpoints/step-00000006" / name) in sentence)
     assert "going on from step-00000004" in said
     assert checkpoints(out) == STEPS
-    assert_same_bits(saved_tensors(out / "checkpoints" / STEPS[-1]), saved_tensors(whole / "checkpoints" / STEPS[-1]))
+    assert_same_bits(
+        saved_tensors(out / "checkpoints" / STEPS[-1]), saved_tensors(whole / "checkpoints" / STEPS[-1])
+    )
     assert metrics(out) == metrics(whole)
     assert (out / "checkpoints/damaged-step-00000006").is_dir()
     assert (out / "checkpoints/best.json").read_text() == (whole / "checkpoints/best.json").read_text()
@@ -81,14 +89,14 @@ def test_with_no_whole_checkpoint_a_resumed_run_begins_anew(text, whole, tmp_pat
     assert metrics(out) == metrics(whole)
 
 
-@pytest.mark.parametrize("name", ["tokenizer.json", "train/shard-00000.bin", "train/shard-00000.idx", "valid/shard-00000.bin"])
+@pytest.mark.parametrize(
+    "name", ["tokenizer.json", "train/shard-00000.bin", "train/shard-00000.idx", "valid/shard-00000.bin"]
+)
 def test_damaged_text_is_found_before_the_first_step(name, text, whole, tmp_path, capsys):
     shards = copied(f"{text}-xlnet", tmp_path / "shards")
     expected = files.sha256(shards / name)
     flip(shards / name)
-    code, said = failing(
-        capsys, *command("xlnet", text, tmp_path / "run", *SHORT, f"data.shards='{shards}'")
-    )
+    code, said = failing(capsys, *command("xlnet", text, tmp_path / "run", *SHORT, f"data.shards='{shards}'"))
     assert code == 3
     assert str(shards / name) in said
     assert expected in said
@@ -125,7 +133,9 @@ def test_a_full_disk_loses_nothing(text, whole, tmp_path, monkeypatch, capsys):
     assert tree(out / "checkpoints") == before
     assert main([*command("xlnet", text, out, *SHORT), "--resume", "--quiet"]) == 0
     assert [line["step"] for line in metrics(out)] == [1, 2, 3, 4, 5, 6]
-    assert_same_bits(saved_tensors(out / "checkpoints" / STEPS[-1]), saved_tensors(whole / "checkpoints" / STEPS[-1]))
+    assert_same_bits(
+        saved_tensors(out / "checkpoints" / STEPS[-1]), saved_tensors(whole / "checkpoints" / STEPS[-1])
+    )
 
 
 def test_a_place_that_cannot_be_written_is_named(text, tmp_path, capsys):
@@ -167,11 +177,19 @@ def empty(folder):
 WRONG = {
     "an unknown key": (["training.optimizer.learning_rat=1e-3"], 2, "did you mean 'learning_rate'?"),
     "an unknown section": (["trainin.steps=3"], 2, "did you mean 'training'?"),
-    "a row beyond the positions": (["format.length=1024"], 2, "set format.length=512 or backbone.max_positions=1024"),
+    "a row beyond the positions": (
+        ["format.length=1024"],
+        2,
+        "set format.length=512 or backbone.max_positions=1024",
+    ),
     "axes that do not fit": (["format.kind=stream"], 2, "set backbone.kind=transformer_xl"),
     "two budgets": (["training.tokens=9"], 2, "give exactly one of steps, tokens, minutes"),
     "rows that do not split": (["training.micro_batch=3"], 2, "rows a step are no micro-batches of 3"),
-    "a vocabulary beyond the text": (["tokenizer.vocabulary=30000"], 3, "tokenizer.vocabulary=30000 is larger than the text supports"),
+    "a vocabulary beyond the text": (
+        ["tokenizer.vocabulary=30000"],
+        3,
+        "tokenizer.vocabulary=30000 is larger than the text supports",
+    ),
     "a file that is not there": (["data.train=/not/there"], 3, "no text at /not/there"),
 }
 
@@ -211,7 +229,9 @@ def test_a_loss_that_stays_infinite_has_its_own_exit_code(text, tmp_path, capsys
 # ---- a run that is going on -------------------------------------------------------------------------------------
 
 
-def test_a_running_run_holds_its_folder_and_ends_well_when_it_is_asked_to(text, tmp_path, capsys, monkeypatch):
+def test_a_running_run_holds_its_folder_and_ends_well_when_it_is_asked_to(
+    text, tmp_path, capsys, monkeypatch
+):
     out = tmp_path / "run"
     endless = command("xlnet", text, out, "training.steps=100000", "training.log_every=1")
     with subprocess.Popen(

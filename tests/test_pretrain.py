@@ -53,7 +53,9 @@ def test_a_run_folder_holds_what_it_should(model, text, finished):
     assert f"model: {outcome.checkpoint}" in outcome.lines()[1]
 
 
-@pytest.mark.parametrize(("model", "architecture"), [("bert", "BertForPreTraining"), ("xlnet", "XLNetLMHeadModel")])
+@pytest.mark.parametrize(
+    ("model", "architecture"), [("bert", "BertForPreTraining"), ("xlnet", "XLNetLMHeadModel")]
+)
 def test_transformers_loads_what_a_run_wrote(model, architecture, finished):
     logging.getLogger("transformers").setLevel(logging.ERROR)
     folder = finished[model].checkpoint
@@ -133,7 +135,14 @@ def test_a_folder_of_transformers_is_trained_further(text, finished, tmp_path):
 
 def test_a_run_starts_from_the_best_weights_of_another(text, finished, tmp_path, capsys):
     outcome = train(
-        "xlnet", text, tmp_path, *SHORT, "extras=[]", "seed=5", start_from=finished["xlnet"].folder, quiet=False
+        "xlnet",
+        text,
+        tmp_path,
+        *SHORT,
+        "extras=[]",
+        "seed=5",
+        start_from=finished["xlnet"].folder,
+        quiet=False,
     )
     assert outcome.steps == 4
     first, last = metrics(tmp_path)[0], metrics(finished["xlnet"].folder)[-1]
@@ -144,11 +153,16 @@ def test_a_run_starts_from_the_best_weights_of_another(text, finished, tmp_path,
 def test_parameters_that_the_weights_lack_are_named(text, tmp_path, finished, capsys):
     plain = train("bert", text, tmp_path / "plain", *SHORT, "extras=[]")
     train("bert", text, tmp_path / "pairs", *SHORT, start_from=plain.folder, quiet=False)
-    assert "drawn anew, absent in the weights started from: objective.extras.sentence_pair" in capsys.readouterr().err
+    assert (
+        "drawn anew, absent in the weights started from: objective.extras.sentence_pair"
+        in capsys.readouterr().err
+    )
 
 
 def test_weights_of_another_backbone_are_refused(text, finished, tmp_path):
-    with pytest.raises(UsageError, match="holds a bert backbone, the recipe xlnet-tiny trains transformer_xl"):
+    with pytest.raises(
+        UsageError, match="holds a bert backbone, the recipe xlnet-tiny trains transformer_xl"
+    ):
         train("xlnet", text, tmp_path / "out", *SHORT, start_from=finished["bert"].checkpoint)
     assert not (tmp_path / "out").exists()
 
@@ -161,7 +175,9 @@ def test_a_run_is_neither_overwritten_nor_resumed_where_there_is_none(text, fini
     before = tree(there)
     code, said = failing(capsys, *command("bert", text, there, *SHORT))
     assert code == 2
-    assert f"{there} already holds a run; continue it with --resume, or choose another folder with --out" in said
+    assert (
+        f"{there} already holds a run; continue it with --resume, or choose another folder with --out" in said
+    )
     code, said = failing(capsys, *command("bert", text, tmp_path / "none", *SHORT), "--resume")
     assert code == 4
     assert "holds no run to resume; leave out --resume to begin one" in said
@@ -200,10 +216,13 @@ def test_another_text_is_not_a_resume(finished, tmp_path, capsys):
 def test_prepared_text_is_found_again_and_told_apart(text, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "RUNS", tmp_path)
     recipe = resolve("bert-tiny", [f"data.train={text}"])
-    same = resolve("bert-mini", [f"data.train={text}", "tokenizer.published_vocabulary=8000", "data.workers=1"])
+    same = resolve(
+        "bert-mini", [f"data.train={text}", "tokenizer.published_vocabulary=8000", "data.workers=1"]
+    )
     assert module.shards_folder(recipe) == module.shards_folder(same)
     for change in ("tokenizer.lowercase=false", "data.held_out=50", "data.train=elsewhere"):
-        assert module.shards_folder(resolve("bert-tiny", [f"data.train={text}", change])) != module.shards_folder(recipe)
+        other = resolve("bert-tiny", [f"data.train={text}", change])
+        assert module.shards_folder(other) != module.shards_folder(recipe)
     model, missing = read_model(train("bert", text, tmp_path / "run", *SHORT).checkpoint)
     assert missing == []
     assert model.vocabulary.size == model.tokenizer.get_vocab_size()

@@ -24,7 +24,13 @@ from tiny_runs import (
 from bothways import runtime
 from bothways.training import run_folder
 
-LONG = ("training.steps=40", "training.save_every=7", "training.log_every=3", "training.evaluate_every=20", "training.keep=9")
+LONG = (
+    "training.steps=40",
+    "training.save_every=7",
+    "training.log_every=3",
+    "training.evaluate_every=20",
+    "training.keep=9",
+)
 """Logged, evaluated and saved at different steps, so that a resume begins in the middle of an interval."""
 
 
@@ -35,7 +41,9 @@ def text(tmp_path_factory):
 
 def killed_at_some_moment(arguments, out):
     """Start a run and kill it once it has saved twice."""
-    with subprocess.Popen([sys.executable, "-m", "bothways", *arguments, "--quiet"], env=child_environment()) as child:
+    with subprocess.Popen(
+        [sys.executable, "-m", "bothways", *arguments, "--quiet"], env=child_environment()
+    ) as child:
         while not (out / "checkpoints/step-00000014").exists():
             assert child.poll() is None, "the run ended before it could be killed"
             time.sleep(0.005)
@@ -57,7 +65,9 @@ def die(path):
 files.sync_file = die
 main(sys.argv[1:])
 """
-    return subprocess.run([sys.executable, "-c", program, *arguments, "--quiet"], env=child_environment()).returncode
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments, "--quiet"], env=child_environment()
+    ).returncode
 
 
 @pytest.mark.parametrize(
