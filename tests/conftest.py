@@ -12,8 +12,9 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 MOST_THREADS = 2
 
 # Read by the libraries when they are imported, so this stands before any of them, for subprocesses too.
+# PyTorch listens to MKL's number before OMP's, so all of them follow OMP_NUM_THREADS.
+_wanted = os.environ.get(THREADS[0], "")
 for _name in THREADS:
-    _wanted = os.environ.get(_name, "")
     os.environ[_name] = str(min(int(_wanted), MOST_THREADS) if _wanted.isdecimal() else MOST_THREADS)
 for _name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
     os.environ[_name] = "1"

@@ -10,7 +10,8 @@ import torch
 from bothways import runtime
 from bothways.evaluate.heldout import make_evaluator
 from bothways.formats import FORMATS, Format, Loader
-from bothways.interop.folder import LAYOUTS, Model, load_weights, write_model
+from bothways.interop.configs import FAMILIES
+from bothways.interop.folder import Model, load_weights, write_model
 from bothways.model.backbones import build_encoder
 from bothways.objectives import build_objective
 from bothways.recipe import Recipe
@@ -35,7 +36,7 @@ class Assembly:
 
 def layout_of(recipe: Recipe) -> Layout:
     """Return where CLS stands in this recipe's rows."""
-    return LAYOUTS[recipe.backbone.kind]
+    return FAMILIES[recipe.backbone.kind].layout
 
 
 def build_model(recipe: Recipe, tokenizer: Any, vocabulary: Vocabulary) -> Model:

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from bothways.batch import Examples
-from bothways.interop.folder import LAYOUTS, Model
+from bothways.interop.configs import FAMILIES
+from bothways.interop.folder import Model
 from bothways.model.backbones import BACKBONES, build_encoder
 from bothways.objectives import OBJECTIVES, build_objective
 from bothways.objectives.sentence_pair import SentencePairSettings
@@ -55,7 +56,7 @@ def built(case: Case, tokenizer: Any, **shape: Any):
         for module in (encoder, objective):
             for name, parameter in module.named_parameters():
                 parameter.normal_(1.0 if "norm.weight" in name else 0.0, 0.2)
-    layout = LAYOUTS[case.backbone]
+    layout = FAMILIES[case.backbone].layout
     return Model(encoder.eval(), objective.eval(), tokenizer, vocabulary, layout), objective_settings, extras
 
 

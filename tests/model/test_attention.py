@@ -9,6 +9,7 @@ from model_cases import every_backbone, is_padding, make_encoder, make_objective
 from bothways.batch import NEVER
 from bothways.model import attention
 from bothways.model.attention import RelativeAttention, SelfAttention, Sight
+from bothways.model.backbones import OFFERS
 from bothways.model.backbones.transformer_xl import TransformerXLSight
 
 
@@ -73,11 +74,8 @@ def test_in_bfloat16_the_explicit_path_stays_as_near_to_the_truth_as_the_fused_k
 @every_backbone
 @pytest.mark.parametrize("how", ["autocast", "weights"])
 def test_a_model_runs_and_learns_in_bfloat16(backbone, how):
-    encoder = (
-        make_encoder(backbone, dtype=torch.float32, memory=8)
-        if backbone != "bert"
-        else make_encoder(backbone)
-    )
+    values = {"memory": 8} if "memory" in OFFERS[backbone] else {}
+    encoder = make_encoder(backbone, dtype=torch.float32, **values)
     encoder = encoder.to(torch.bfloat16 if how == "weights" else torch.float32)
     objective = make_objective("permutation", encoder)
     memory = None

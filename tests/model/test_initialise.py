@@ -5,6 +5,7 @@ import torch
 from model_cases import VOCABULARY, every_backbone
 
 from bothways.model.backbones import BACKBONES, NAMES, build_encoder
+from bothways.model.backbones.bert import BertSettings
 from bothways.model.initialise import initialise
 from bothways.model.names import to_ours, to_theirs
 from bothways.model.settings import SIZES
@@ -106,3 +107,11 @@ def test_a_width_that_does_not_split_into_even_heads_is_refused(backbone):
     for heads in (3, 32):
         with pytest.raises(ValueError, match="heads of an even size"):
             BACKBONES[backbone][0](layers=1, width=32, heads=heads, feed_forward=8)
+
+
+def test_sinusoidal_initial_positions_have_the_deviation_and_make_neighbours_alike():
+    settings = BertSettings(layers=1, width=64, heads=2, feed_forward=64, initial_positions="sinusoidal")
+    positions = build_encoder(settings, VOCABULARY).embeddings.positions.weight.detach()
+    assert positions[100:].std() == pytest.approx(settings.initial_deviation, rel=0.15)
+    alike = torch.nn.functional.cosine_similarity(positions[:1], positions).tolist()
+    assert alike[1] > alike[2] > alike[4] > alike[8]

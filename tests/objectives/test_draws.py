@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from model_cases import (
+    ANYWHERE,
     CLS,
     MASK,
     OBJECTIVE_CASES,
@@ -55,7 +56,7 @@ def test_eighty_ten_ten_and_random_tokens_are_ordinary_and_uniform():
 
 def test_what_is_hidden_is_drawn_anew_each_time_and_covers_everything():
     examples = whole(rows=2, length=32)
-    for named in OBJECTIVE_CASES:
+    for named in ANYWHERE:
         objective, draw = objective_named(named), rng()
         hidden = [scored_slots(objective.corrupt(examples, draw)) for _ in range(150)]
         assert len({part.tobytes() for part in hidden}) > 100

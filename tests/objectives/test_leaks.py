@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from model_cases import (
+    ANYWHERE,
     FORMATS,
     OBJECTIVE_CASES,
     PAD,
@@ -115,7 +116,7 @@ def test_no_target_of_four_rows_with_memory_can_reach_itself_or_what_comes_later
     assert leaks == 0
 
 
-@every_objective
+@pytest.mark.parametrize("named", ANYWHERE)
 def test_without_the_rule_of_two_blocks_this_test_finds_the_known_leak(named):
     leaks, targets = leaks_over_a_stream(named, blocks=False)
     assert leaks > 0.25 * targets

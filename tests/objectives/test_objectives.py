@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from model_cases import (
+    ANYWHERE,
     CLS,
     MASK,
     OBJECTIVE_CASES,
@@ -26,7 +27,7 @@ from scored import scored_slots
 
 from bothways.batch import IGNORED, Batch, Examples, Loss
 from bothways.config import Settings
-from bothways.objectives import AUXILIARIES, OBJECTIVES, build_objective
+from bothways.objectives import build_objective
 from bothways.objectives.permutation import PermutationSettings
 
 
@@ -67,7 +68,8 @@ def test_losses_are_finite_sums_over_the_counts_that_were_announced_and_they_tra
     assert losses[objective.name].count == scored_slots(batch).sum()
     sum(part.sum for part in losses.values()).backward()
     untrained = {name for name, value in encoder.named_parameters() if value.grad is None}
-    assert untrained == ({"embeddings.probe"} if batch.probes is None and case.backbone != "bert" else set())
+    probe = {"embeddings.probe"} & set(dict(encoder.named_parameters()))
+    assert untrained == (probe if batch.probes is None else set())
     assert all(value.grad is not None for value in objective.parameters())
 
 
@@ -106,7 +108,7 @@ def test_odd_rows_are_corrupted_and_scored_without_a_crash(named, tokens):
         batch = objective.corrupt(examples, rng())
         losses, _ = objective(encoder, batch)
         assert losses[objective.name].sum.isfinite()
-        if values["select"] != "released":
+        if named in ANYWHERE and values["select"] != "released":
             assert (scored_slots(batch).sum(axis=1) == np.minimum(1, ordinary)).all()
 
 
@@ -145,6 +147,4 @@ def test_settings_that_belong_to_no_objective_are_a_type_error():
     encoder = make_encoder("bert")
     with pytest.raises(TypeError, match="belongs to no objective"):
         build_objective(Settings(), [], VOCABULARY, encoder)
-    assert set(OBJECTIVES) == {"masked", "permutation"}
-    assert set(AUXILIARIES) == {"sentence_pair"}
     assert PermutationSettings().one_in == 6

@@ -1,55 +1,81 @@
 """The model card (`README.md`) of a model folder."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-_LOAD = {
-    "BertForMaskedLM": "AutoModelForMaskedLM",
-    "BertForPreTraining": "BertForPreTraining",
-    "XLNetLMHeadModel": "XLNetLMHeadModel",
+
+@dataclass(frozen=True)
+class _Theirs:
+    """What there is to say of a class of `transformers`."""
+
+    load: str
+    """The class to load the folder with."""
+    pipeline: str
+    note: str
+
+
+_THEIRS = {
+    "BertForMaskedLM": _Theirs(
+        "AutoModelForMaskedLM",
+        "fill-mask",
+        "Trained without a pair loss: `AutoModel` reports the pooler as missing, since it has none.",
+    ),
+    "BertForPreTraining": _Theirs(
+        "BertForPreTraining",
+        "fill-mask",
+        "`AutoModelForMaskedLM` loads it too and leaves the pair head out.",
+    ),
+    "XLNetLMHeadModel": _Theirs(
+        "XLNetLMHeadModel",
+        # The hub's own widget fills masks, which XLNet does not have.
+        "feature-extraction",
+        "Pass `token_type_ids` explicitly, as the tokenizer returns them; pad on the left.",
+    ),
 }
 
-_PIPELINE = {
-    # The hub's own widget fills masks, which XLNet does not have.
-    "BertForMaskedLM": "fill-mask",
-    "BertForPreTraining": "fill-mask",
-    "XLNetLMHeadModel": "feature-extraction",
-}
 
-_NOTES = {
-    "BertForMaskedLM": "Trained without a pair loss: `AutoModel` reports the pooler as missing, since it has none.",
-    "BertForPreTraining": "`AutoModelForMaskedLM` loads it too and leaves the pair head out.",
-    "XLNetLMHeadModel": "Pass `token_type_ids` explicitly, as the tokenizer returns them; pad on the left.",
-}
+def model_card(architecture: str | None, config: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
+    """Return the card's Markdown; `facts` are shown as a table.
 
-
-def model_card(architecture: str, config: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
-    """Return the card's Markdown; `facts` are shown as a table."""
+    `architecture` is the class of `transformers` that loads the folder, None where it has none.
+    """
     rows = "\n".join(f"| {key} | {_cell(value)} |" for key, value in facts.items())
-    objective = config["bothways"]["objective"]["kind"]
+    objective, model_type = config["bothways"]["objective"]["kind"], config["model_type"]
+    theirs = None if architecture is None else _THEIRS[architecture]
+    library = f"library_name: transformers\npipeline_tag: {theirs.pipeline}\n" if theirs else ""
     return f"""---
-library_name: transformers
-pipeline_tag: {_PIPELINE[architecture]}
-tags: [bothways, {config["model_type"]}, {objective}]
+{library}tags: [bothways, {model_type}, {objective}]
 ---
 
-# {_cell(facts.get("name", architecture))}
+# {_cell(facts.get("name", architecture or model_type))}
 
 Pretrained with Bothways (objective: {objective}).
 
-```python
-from transformers import AutoTokenizer, {_LOAD[architecture]}
-
-tokenizer = AutoTokenizer.from_pretrained(".")
-model = {_LOAD[architecture]}.from_pretrained(".")
-```
-
-{_NOTES[architecture]}
+{_loading(theirs)}
 
 | | |
 |---|---|
 {rows}
 """
+
+
+def _loading(theirs: _Theirs | None) -> str:
+    """Say how the model is loaded."""
+    if theirs is None:
+        return """`transformers` has no class for this backbone; Bothways reads the folder:
+
+```bash
+bothways fill . "text with a [?]"
+```"""
+    return f"""```python
+from transformers import AutoTokenizer, {theirs.load}
+
+tokenizer = AutoTokenizer.from_pretrained(".")
+model = {theirs.load}.from_pretrained(".")
+```
+
+{theirs.note}"""
 
 
 def _cell(value: Any) -> str:

@@ -1,7 +1,7 @@
-"""`config.json`: each backbone's settings as `transformers` names them, and back."""
+"""What each backbone is called in a Hugging Face folder, and its settings in `config.json`, there and back."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from bothways.model.backbones import BACKBONES
 from bothways.model.backbones.bert import BertSettings
 from bothways.model.backbones.transformer_xl import TransformerXLSettings
 from bothways.model.settings import EncoderSettings
+from bothways.text.tokenizer import Layout
 from bothways.vocabulary import Vocabulary
 
 Config = dict[str, Any]
@@ -19,16 +20,22 @@ Config = dict[str, Any]
 
 @dataclass(frozen=True)
 class Family:
-    """How one backbone's settings stand in a `config.json`."""
+    """How a model of one backbone stands in a folder."""
 
     model_type: str
     write: Callable[[Any, Vocabulary], Config]
     read: Callable[[Mapping[str, Any]], Config]
     """Returns the values of our settings."""
-    demands: Mapping[str, Any]
-    """What a foreign config must say, where it says anything, for us to compute the same."""
+    layout: Layout
+    """Where rows hold CLS: BERT's first, XLNet's last."""
     objective: str
     """What a folder of this family was pretrained with when it does not say so itself."""
+    architecture: str | None = None
+    """The class of `transformers` that loads the folder; None: it has none for this backbone."""
+    architecture_with_pairs: str | None = None
+    """The same where a pair loss was trained too."""
+    demands: Mapping[str, Any] = field(default_factory=dict)
+    """What a foreign config must say, where it says anything, for us to compute the same."""
 
 
 def _write_bert(settings: BertSettings, vocabulary: Vocabulary) -> Config:
@@ -112,22 +119,29 @@ def _read_xlnet(config: Mapping[str, Any]) -> Config:
 
 FAMILIES: dict[str, Family] = {
     "bert": Family(
-        "bert",
-        _write_bert,
-        _read_bert,
-        {
+        model_type="bert",
+        write=_write_bert,
+        read=_read_bert,
+        layout="cls_first",
+        objective="masked",
+        architecture="BertForMaskedLM",
+        architecture_with_pairs="BertForPreTraining",
+        demands={
             "position_embedding_type": "absolute",
             "type_vocab_size": 2,
             "is_decoder": False,
             "tie_word_embeddings": True,
         },
-        "masked",
     ),
     "transformer_xl": Family(
-        "xlnet",
-        _write_xlnet,
-        _read_xlnet,
-        {
+        model_type="xlnet",
+        write=_write_xlnet,
+        read=_read_xlnet,
+        layout="cls_last",
+        objective="permutation",
+        architecture="XLNetLMHeadModel",
+        architecture_with_pairs="XLNetLMHeadModel",
+        demands={
             "attn_type": "bi",
             "untie_r": True,
             "clamp_len": -1,
@@ -135,7 +149,6 @@ FAMILIES: dict[str, Family] = {
             "bi_data": False,
             "tie_word_embeddings": True,
         },
-        "permutation",
     ),
 }
 """By our name of the backbone."""

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -26,17 +26,6 @@ from bothways.objectives import AUXILIARIES, OBJECTIVES, build_objective
 from bothways.objectives.base import Objective
 from bothways.text.tokenizer import Layout, load_tokenizer, vocabulary_of, write_tokenizer
 from bothways.vocabulary import Vocabulary
-
-ARCHITECTURES = {
-    # (backbone, trained with a pair loss)
-    ("bert", False): "BertForMaskedLM",
-    ("bert", True): "BertForPreTraining",
-    ("transformer_xl", False): "XLNetLMHeadModel",
-    ("transformer_xl", True): "XLNetLMHeadModel",
-}
-
-LAYOUTS: dict[str, Layout] = {"bert": "cls_first", "transformer_xl": "cls_last"}
-"""Where each family puts CLS: BERT first, XLNet last."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +62,10 @@ def write_model(
     extras = list(extras)
     backbone = backbone_name(model.encoder.settings)
     family = FAMILIES[backbone]
-    architecture = ARCHITECTURES[backbone, "sentence_pair" in model.objective.extras]
+    has_pairs = "sentence_pair" in model.objective.extras
+    architecture = family.architecture_with_pairs if has_pairs else family.architecture
     config = {
-        "architectures": [architecture],
+        **({"architectures": [architecture]} if architecture else {}),
         "model_type": family.model_type,
         **family.write(model.encoder.settings, model.vocabulary),
         "tie_word_embeddings": True,
@@ -125,13 +115,14 @@ def describe(folder: Path) -> Description:
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}; use another copy") from None
     ours = (config.get("bothways") or {}) if isinstance(config, dict) else None
-    if not isinstance(ours, dict) or ours.get("layout", "cls_first") not in LAYOUTS.values():
+    if not isinstance(ours, dict) or ours.get("layout", "cls_first") not in get_args(Layout):
         raise CheckpointError(f"{path} is not a model's configuration; use another copy")
     backbone, settings = backbone_of(config, folder)
-    wanted = ours.get("objective") or {"kind": FAMILIES[backbone].objective}
+    family = FAMILIES[backbone]
+    wanted = ours.get("objective") or {"kind": family.objective}
     objective = _settings(OBJECTIVES, wanted, path)
     extras = tuple(_settings(AUXILIARIES, values, path) for values in ours.get("extras", ()))
-    return Description(backbone, settings, objective, extras, ours.get("layout", LAYOUTS[backbone]))
+    return Description(backbone, settings, objective, extras, ours.get("layout", family.layout))
 
 
 def load_weights(folder: Path, encoder: Encoder, objective: Objective) -> list[str]:

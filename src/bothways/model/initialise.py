@@ -5,14 +5,25 @@
 | matrices, embeddings | normal, mean 0, deviation `initial_deviation`, cut at two deviations | BERT's released code |
 | linear biases, vocabulary bias | 0 | BERT's released code |
 | normalisation weight, bias | 1, 0 | Ba et al. 2016 |
+| BERT's positions with `initial_positions: sinusoidal` | sines and cosines of the same deviation, wavelengths 2π to 200π | ours |
 | XLNet's content, position, segment biases; segment vectors; probe vector | normal, as the matrices | XLNet's code |
 
 XLNet's code draws its matrices from a normal that is not cut; at two deviations the cut removes 5% of the draws.
 Its probe vector alone follows TensorFlow's default law there; we use the same normal as `transformers`.
+
+Learned positions that begin as sinusoids stay learned; they only need not discover first that neighbours are alike,
+which costs a small BERT most of a short run (docs/lab-notes.md, what a BERT learns in two minutes).
 """
+
+import math
 
 import torch
 from torch import nn
+
+from bothways.model.positions import sinusoids
+
+WAVELENGTH_RATIO = 100
+"""Between the longest and the shortest wavelength of sinusoidal initial positions."""
 
 
 @torch.no_grad()
@@ -31,3 +42,11 @@ def initialise(module: nn.Module, deviation: float) -> None:
             parameter.zero_()
         else:
             nn.init.trunc_normal_(parameter, std=deviation, a=-2 * deviation, b=2 * deviation)
+
+
+@torch.no_grad()
+def initialise_sinusoidal(positions: nn.Embedding, deviation: float) -> None:
+    """Set learned positions [length, width] to sinusoids whose values have the given standard deviation."""
+    length, width = positions.weight.shape
+    waves = sinusoids(torch.arange(length, dtype=torch.float32), width, WAVELENGTH_RATIO)
+    positions.weight.copy_(waves * deviation * math.sqrt(2))

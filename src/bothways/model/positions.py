@@ -34,13 +34,14 @@ class RelativePositions:
     """bool [rows, keys, 3]: one-hot; memory is always segment 0."""
 
 
-def sinusoids(distances: Tensor, width: int) -> Tensor:
+def sinusoids(distances: Tensor, width: int, ratio: float = 10_000) -> Tensor:
     """Return [distances, width] in the dtype of `distances`: all sines, then all cosines, as XLNet lays them out.
 
-    Vaswani et al. 2017, section 3.5, interleave them; Transformer-XL and XLNet concatenate.
+    `ratio` is that of the longest to the shortest wavelength. Vaswani et al. 2017, section 3.5, interleave sines and
+    cosines; Transformer-XL and XLNet concatenate.
     """
     exponents = torch.arange(0, width, 2, dtype=distances.dtype, device=distances.device) / width
-    angles = distances[:, None] / 10000**exponents
+    angles = distances[:, None] / ratio**exponents
     return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
 

@@ -11,7 +11,6 @@ from bothways.model.backbones.transformer_xl import (
     build_transformer_xl,
 )
 from bothways.model.encoder import Encoder
-from bothways.model.initialise import initialise
 from bothways.model.names import Names
 from bothways.model.settings import EncoderSettings
 from bothways.vocabulary import Vocabulary
@@ -32,7 +31,5 @@ def build_encoder(settings: EncoderSettings, vocabulary: Vocabulary) -> Encoder:
     """Build the encoder that `settings` (a member of `BACKBONES`) describe, with fresh weights."""
     for kind, build in BACKBONES.values():
         if isinstance(settings, kind):
-            encoder = build(settings, vocabulary)
-            initialise(encoder, settings.initial_deviation)
-            return encoder
+            return build(settings, vocabulary)
     raise TypeError(f"{type(settings).__name__} belongs to no backbone")

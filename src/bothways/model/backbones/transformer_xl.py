@@ -15,6 +15,7 @@ from bothways.model.attention import RelativeAttention, Sight
 from bothways.model.blocks import Block, FeedForward
 from bothways.model.encoder import Encoder
 from bothways.model.heads import VocabularyHead
+from bothways.model.initialise import initialise
 from bothways.model.names import Layout, Names
 from bothways.model.positions import positions_of
 from bothways.model.settings import Activation, EncoderSettings
@@ -68,7 +69,7 @@ class TransformerXLSight(nn.Module):
 
 
 def build_transformer_xl(settings: TransformerXLSettings, vocabulary: Vocabulary) -> Encoder:
-    """Build Transformer-XL's encoder."""
+    """Build Transformer-XL's encoder with fresh weights."""
 
     def block() -> Block:
         return Block(
@@ -79,7 +80,7 @@ def build_transformer_xl(settings: TransformerXLSettings, vocabulary: Vocabulary
             norm_epsilon=settings.norm_epsilon,
         )
 
-    return Encoder(
+    encoder = Encoder(
         settings,
         TransformerXLEmbeddings(settings, vocabulary),
         [block() for _ in range(settings.layers)],
@@ -89,6 +90,8 @@ def build_transformer_xl(settings: TransformerXLSettings, vocabulary: Vocabulary
         memory_length=settings.memory,
         final=nn.Dropout(settings.dropout),
     )
+    initialise(encoder, settings.initial_deviation)
+    return encoder
 
 
 _ATTENTION_NAMES: tuple[tuple[str, str, Layout], ...] = (
