@@ -66,6 +66,8 @@ def assemble(
     """Build everything a run needs, on its device; `weights` is a model folder to start from."""
     settings = recipe.training
     runtime.set_threads(settings.threads)
+    if settings.compile:
+        runtime.check_compiler(place.device)
     model = build_model(recipe, prepared.tokenizer, prepared.vocabulary)
     missing = load_weights(weights, model.encoder, model.objective) if weights else []
     for module in (model.encoder, model.objective):

@@ -41,16 +41,15 @@ def pretrain(
 
     resolved = resolve(recipe, with_data(words, data))
     if dry_run:
-        from bothways.dry_run import dry_run as estimate
-
-        foreseen = estimate(resolved)
-        _show(foreseen, foreseen.lines(), quiet=quiet, json=json)
+        _foresee(resolved, start_from, quiet=quiet, json=json)
         return
     from bothways.pretrain import as_json
     from bothways.pretrain import pretrain as run
 
     if resume and out is None:
         out = folder_of(recipe)
+        if out is None:
+            raise UsageError(f"--resume needs a run; give its folder instead of {recipe}, or --out FOLDER")
     result = run(resolved, out, resume=resume, start_from=start_from, quiet=quiet or json)
     # Under torchrun every process comes here, and one of them speaks.
     if os.environ.get("RANK", "0") == "0":
@@ -111,7 +110,7 @@ def fill(
     """
     from bothways.trained import fill as ask
 
-    filled = ask(run, sentence)
+    filled = ask(run, sentence, _voice(False, json))
     _show(filled, filled.lines(), json=json)
 
 
@@ -137,7 +136,7 @@ def score(
     """
     from bothways.trained import score as measure
 
-    result = measure(run, file, words or [])
+    result = measure(run, file, words or [], _voice(quiet, json))
     _show(result, result.lines(), quiet=quiet, json=json)
 
 
@@ -248,7 +247,6 @@ def start(
 app = typer.Typer(
     callback=start,
     add_completion=False,
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -264,8 +262,9 @@ _CONTROL_C = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a user's mistake is one line on standard error."""
+    words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        code = int(app(arguments, prog_name="bothways", standalone_mode=False) or 0)
+        code = int(app(words, prog_name="bothways", standalone_mode=False) or 0)
     except BothwaysError as error:
         return _fail(str(error), error.exit_code)
     except _WrongWords as error:
@@ -275,7 +274,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     if code == _CONTROL_C:
-        return _fail("interrupted; run the same command again to go on", Interrupted.exit_code)
+        return _fail("interrupted; run the same command again to go on (a run that had begun: with --resume)", Interrupted.exit_code)
     return code
 
 
@@ -284,12 +283,25 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
+def _foresee(recipe: Any, start_from: Path | None, *, quiet: bool, json: bool) -> None:
+    """Say what `pretrain` would do."""
+    from bothways.dry_run import dry_run as estimate
+
+    if start_from is not None:
+        from bothways.pretrain import continued
+        from bothways.training.run_folder import resolve_run
+
+        recipe = continued(recipe, resolve_run(start_from))
+    foreseen = estimate(recipe)
+    _show(foreseen, foreseen.lines(), quiet=quiet, json=json)
+
+
 def _intended(path: str, tokenizer: Any, out: Path) -> tuple[dict[str, Any], list[str]]:
     """Say what `prepare` would do, as values and as lines; raise `DataError` where there is no text."""
     from bothways.text.corpus import EMBEDDED, readable_files
 
     files = [] if path == EMBEDDED else readable_files(path)
-    size = sum(file.stat().st_size for file in files)
+    size = sum(file.stat().st_size for file in files if file.exists())
     plan = {"text": path, "files": len(files), "bytes": size, "tokenizer": tokenizer, "out": str(out)}
     learn = f"learn a {tokenizer.kind} tokenizer ({tokenizer.vocabulary} entries)"
     return plan, [

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from bothways.runtime import choose_device, choose_precision, environment, set_threads
+from bothways.runtime import choose_device, choose_precision, environment, find_compiler, set_threads
 
 OLDEST_PYTHON = (3, 11)
 ENOUGH_MEMORY = 4 * 2**30
@@ -101,7 +101,7 @@ def _writing(folder: Path) -> Finding:
 
 
 def _compiler() -> Finding:
-    name = next((name for name in ("c++", "g++", "clang++") if shutil.which(name)), None)
+    name = find_compiler()
     return Finding(
         "compiler", f"{name} (torch.compile can be used)" if name else "none (torch.compile stays off)"
     )

@@ -14,13 +14,15 @@ import torch
 from torch import Tensor
 
 from bothways import runtime
-from bothways.assembly import build_model, layout_of, num_parameters
+from bothways.assembly import build_model, layout_of, micro_rows, num_parameters
 from bothways.batch import Batch
 from bothways.formats import FORMATS
+from bothways.formats.loader import check_rows
 from bothways.interop.folder import Model
 from bothways.recipe import Recipe, check
 from bothways.text.corpus import EMBEDDED, readable_files
 from bothways.text.prepare import is_prepared
+from bothways.text.tokenizer import load_tokenizer, vocabulary_of
 from bothways.training.metrics import duration
 from bothways.vocabulary import Vocabulary
 
@@ -74,6 +76,7 @@ def dry_run(recipe: Recipe) -> Estimate:
         if text not in (None, EMBEDDED) and not is_prepared(Path(text).expanduser()):
             readable_files(text)
     settings = recipe.training
+    check_rows(settings.batch, micro_rows(settings, world=1), world=1)
     runtime.set_threads(settings.threads)
     device = runtime.choose_device(settings.device)
     precision = runtime.choose_precision(device, settings.precision)
@@ -85,7 +88,7 @@ def dry_run(recipe: Recipe) -> Estimate:
     seconds, kept = _probe(recipe, model, rows, device, precision)
     per_step = settings.batch * recipe.format.length
     speed = rows * recipe.format.length / seconds
-    steps = settings.steps or (settings.tokens // per_step if settings.tokens else None)
+    steps = settings.steps or (-(-settings.tokens // per_step) if settings.tokens else None)
     parameters = num_parameters(model)
     return Estimate(
         name=recipe.name,
@@ -110,6 +113,8 @@ def made_up_vocabulary(size: int) -> Vocabulary:
 
 
 def _vocabulary_size(recipe: Recipe) -> int:
+    if recipe.tokenizer.path is not None:
+        return vocabulary_of(load_tokenizer(Path(recipe.tokenizer.path).expanduser())).size
     wanted = recipe.tokenizer.vocabulary
     return wanted if isinstance(wanted, int) else recipe.tokenizer.published_vocabulary
 

@@ -64,8 +64,10 @@ def pretrain(
     Raises every `BothwaysError`; see `training.loop.train` for those of training itself.
     """
     if start_from is not None:
+        if resume:
+            raise UsageError("--resume goes on from the run's own weights; leave out --from, or --resume to begin anew")
         start_from = run_folder.resolve_run(start_from)
-        recipe = _continued(recipe, start_from)
+        recipe = continued(recipe, start_from)
     check(recipe)
     if recipe.data.train is None:
         raise UsageError(
@@ -132,7 +134,7 @@ def _main_first(place: Place, work: Callable[[], T]) -> T:
     return done
 
 
-def _continued(recipe: Recipe, folder: Path) -> Recipe:
+def continued(recipe: Recipe, folder: Path) -> Recipe:
     """Take the backbone and the tokenizer from a model folder; everything else stays the recipe's."""
     about = describe(folder)
     if about.backbone != recipe.backbone.kind:
@@ -150,6 +152,12 @@ def _continued(recipe: Recipe, folder: Path) -> Recipe:
 def _refuse_other_run(folder: Path, recipe: Recipe, *, resume: bool) -> None:
     """Overwrite no run that was not asked to be resumed, and resume none that is not there or of another recipe."""
     written = folder / "recipe.yaml"
+    is_run = (folder / "environment.json").exists() or (folder / "checkpoints").exists()
+    if written.exists() and not is_run:
+        raise UsageError(
+            f"{written} is a recipe but no run was begun beside it, where it would be overwritten; "
+            "choose another folder with --out" + (", and leave out --resume" if resume else "")
+        )
     if not resume:
         if (folder / "checkpoints").exists():
             raise UsageError(
@@ -212,7 +220,7 @@ def _write_down(recipe: Recipe, prepared: Prepared, built: Assembly, folder: Pat
             "parameters": num_parameters(built.model),
             "data": {
                 "fingerprint": prepared.train.fingerprint,
-                "shards": str(prepared.folder),
+                "shards": str(prepared.folder.resolve()),
                 "train_tokens": prepared.train.num_tokens,
                 "valid_tokens": prepared.valid.num_tokens,
             },

@@ -97,6 +97,7 @@ def check(recipe: Recipe) -> None:
     _check_backbone(recipe)
     _check_extras(recipe)
     _check_length(recipe)
+    _check_rows(recipe)
     training = recipe.training
     warmup_share(training.schedule, Budget(training.steps, training.tokens, training.minutes))
 
@@ -144,6 +145,15 @@ def _check_length(recipe: Recipe) -> None:
         raise UsageError(
             f"format.length={length} is longer than the {positions} positions that backbone "
             f"{recipe.backbone.kind} learns; set format.length={positions} or backbone.max_positions={length}"
+        )
+
+
+def _check_rows(recipe: Recipe) -> None:
+    batch = recipe.training.batch
+    if batch % 2 and getattr(recipe.format, "bidirectional", False):
+        raise UsageError(
+            f"training.batch={batch} rows cannot be half forward and half backward; "
+            f"set training.batch={batch + 1} or format.bidirectional=false"
         )
 
 

@@ -115,6 +115,20 @@ def _processor_quota(limits: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
         return everything
 
 
+def find_compiler() -> str | None:
+    """Return the name of a C++ compiler on the search path, or None."""
+    return next((name for name in ("c++", "g++", "clang++") if shutil.which(name)), None)
+
+
+def check_compiler(device: torch.device) -> None:
+    """Raise `UsageError` where `torch.compile` cannot work on `device`: on a CPU without a C++ compiler."""
+    if device.type == "cpu" and find_compiler() is None:
+        raise UsageError(
+            "training.compile=true needs a C++ compiler, and there is no c++, g++ or clang++ here; "
+            "install one, or set training.compile=false"
+        )
+
+
 def seed_everything(seed: int, rank: int = 0) -> None:
     """Seed every generator of this process: Python's, NumPy's and PyTorch's on all devices.
 

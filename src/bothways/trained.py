@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,26 +24,36 @@ from bothways.recipe_files import parse_words
 from bothways.runtime import choose_device
 from bothways.text.corpus import DataSettings, read_documents
 from bothways.text.report import CorpusReport
-from bothways.text.shards import Shards
+from bothways.text.shards import MANIFEST, Shards
 from bothways.training.run_folder import resolve_run
 from bothways.vocabulary import Vocabulary
 
 
-def load(run: Path) -> tuple[Subject, Tokenizer]:
-    """Return the model of a run and its tokenizer, on the GPU where there is one; raise `CheckpointError`."""
-    model, _ = read_model(resolve_run(run))
+Say = Callable[[str], None]
+
+
+def _silent(_sentence: str) -> None:
+    pass
+
+
+def load(run: Path, say: Say = _silent) -> tuple[Subject, Tokenizer]:
+    """Return the model of a run and its tokenizer, on the GPU where there is one; raise `CheckpointError`.
+
+    `say` hears of every checkpoint that is passed over, and why.
+    """
+    model, _ = read_model(resolve_run(run, say))
     device = choose_device()
     subject = Subject(model.encoder.to(device), model.objective.to(device), model.vocabulary, model.layout)
     return subject, model.tokenizer
 
 
-def fill(run: Path, sentence: str) -> Filled:
+def fill(run: Path, sentence: str, say: Say = _silent) -> Filled:
     """Fill the blanks `[?]` of a sentence, each alone and all jointly."""
-    subject, tokenizer = load(run)
+    subject, tokenizer = load(run, say)
     return fill_blanks(subject, tokenizer, sentence)
 
 
-def score(run: Path, text: str, words: Sequence[str] = ()) -> Score:
+def score(run: Path, text: str, words: Sequence[str] = (), say: Say = _silent) -> Score:
     """Measure a model on held-out text; `words` change `EvaluationSettings`, such as `tokens=500`."""
     settings = build(EvaluationSettings, parse_words(words), "score")
     documents = read_documents(text, DataSettings(), CorpusReport())
@@ -51,19 +61,22 @@ def score(run: Path, text: str, words: Sequence[str] = ()) -> Score:
     first = next(documents, None)
     if first is None:
         raise DataError(f"{text} holds no text; give a file or folder with some")
-    subject, tokenizer = load(run)
+    subject, tokenizer = load(run, say)
     texts = (document.text for document in itertools.chain([first], documents))
     return score_texts(subject, tokenizer, texts, settings, _unigram(run, subject.vocabulary))
 
 
 def _unigram(run: Path, vocabulary: Vocabulary) -> np.ndarray | None:
-    """Return the baseline of a run's own training text, where its shards are still at hand."""
-    record = next(
-        (file for folder in (run, run.parent.parent) if (file := folder / "environment.json").is_file()), None
-    )
-    if record is None:
+    """Return the baseline of a run's own training text, where its very shards are still at hand."""
+    place = run.resolve()
+    records = (folder / "environment.json" for folder in (place, place.parent.parent))
+    try:
+        record = next(file for file in records if file.is_file())
+        data = json.loads(record.read_text(encoding="utf-8"))["data"]
+        folder, fingerprint = Path(data["shards"]) / "train", data["fingerprint"]
+    except (StopIteration, OSError, ValueError, KeyError, TypeError):
         return None
-    shards = Path(json.loads(record.read_text(encoding="utf-8"))["data"]["shards"]) / "train"
-    if not shards.is_dir():
+    if not (folder / MANIFEST).is_file():
         return None
-    return unigram_nats(Shards.open(shards, verify=False), vocabulary)
+    shards = Shards.open(folder, verify=False)
+    return unigram_nats(shards, vocabulary) if shards.fingerprint == fingerprint else None

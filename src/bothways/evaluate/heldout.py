@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from pydantic import Field
 
 from bothways.config import Settings
 from bothways.evaluate.asking import Question, Subject, answers
@@ -35,25 +36,25 @@ from bothways.vocabulary import Vocabulary
 class EvaluationSettings(Settings):
     """How much held-out text is scored. The defaults are those of every table that Bothways prints."""
 
-    tokens: int = 2_000
+    tokens: int = Field(default=2_000, ge=1)
     """Tokens scored by leave-one-out; one row of the model each."""
-    spans: int = 500
+    spans: int = Field(default=500, ge=0)
     """Spans of two to four words scored jointly; 0 leaves this measure out."""
-    orders: int = 8
+    orders: int = Field(default=8, ge=0)
     """Random orders that a joint span is averaged over, where the objective knows orders."""
-    left_to_right_tokens: int = 20_000
+    left_to_right_tokens: int = Field(default=20_000, ge=0)
     """Tokens scored from left to right; 0 leaves this measure out."""
-    words: int = 500
+    words: int = Field(default=500, ge=0)
     """Whole words scored in nats per character, where text (not token shards) is given; 0 leaves them out."""
-    window: int = 128
+    window: int = Field(default=128, ge=4)
     """Longest row, in tokens with the special ones."""
-    pool_tokens: int = 1_000_000
+    pool_tokens: int = Field(default=1_000_000, ge=2)
     """Tokens of held-out text that windows are drawn from; more is not read."""
-    rows: int = 64
+    rows: int = Field(default=64, ge=1)
     """Rows answered at a time; fewer need less memory."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     """Which windows, tokens, spans and orders are drawn."""
-    while_training_tokens: int = 400
+    while_training_tokens: int = Field(default=400, ge=1)
     """Tokens scored at each evaluation during training."""
 
 

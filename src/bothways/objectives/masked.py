@@ -11,6 +11,7 @@ masking, Liu et al. 2019, section 4.1).
 from typing import Literal
 
 import numpy as np
+from pydantic import Field, model_validator
 
 from bothways.batch import Batch, Examples
 from bothways.config import Settings
@@ -26,16 +27,22 @@ class MaskedSettings(Settings):
     """What is hidden and what stands in its place."""
 
     kind: Literal["masked"] = "masked"
-    rate: float = 0.15
+    rate: float = Field(default=0.15, gt=0, le=1)
     """Share of a row's tokens that is hidden."""
     select: Literal["token", "word", "ngram"] = "token"
     """Hide single tokens, whole words, or runs of 1 to `longest` words with P(n) proportional to 1/n."""
-    longest: int = 3
+    longest: int = Field(default=3, ge=1)
     """Longest run of words that `ngram` hides."""
-    mask_share: float = 0.8
+    mask_share: float = Field(default=0.8, ge=0, le=1)
     """Share of the hidden tokens that become [MASK]."""
-    random_share: float = 0.1
+    random_share: float = Field(default=0.1, ge=0, le=1)
     """Share that becomes a random token; the rest stays as it is."""
+
+    @model_validator(mode="after")
+    def _shares_are_of_one_whole(self) -> "MaskedSettings":
+        if self.mask_share + self.random_share > 1 + 1e-9:
+            raise ValueError(f"mask_share {self.mask_share} and random_share {self.random_share} exceed 1 together")
+        return self
 
 
 class Masked(Objective):
@@ -74,7 +81,7 @@ class Masked(Objective):
         return choose_words(word_numbers(examples, vocabulary), goal, longest, rng)
 
     def _replace(self, tokens: np.ndarray, hidden: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return the tokens with 80% of the hidden ones masked and 10% random."""
+        """Return the tokens with shares of the hidden ones masked and made random, by default 80% and 10%."""
         chance = rng.random(tokens.shape)
         masked = hidden & (chance < self.settings.mask_share)
         swapped = hidden & ~masked & (chance < self.settings.mask_share + self.settings.random_share)

@@ -14,6 +14,7 @@ Special tokens, `context`: ordinary unmasked context (the authors' own setting f
 from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
 from bothways.batch import Batch, Examples
 from bothways.config import Settings
@@ -36,11 +37,11 @@ class PermutationSettings(Settings):
     """What is predicted and in which orders."""
 
     kind: Literal["permutation"] = "permutation"
-    one_in: int = 6
+    one_in: int = Field(default=6, ge=1)
     """K: one token in K is predicted, the last ones of each order."""
     select: Literal["span", "released", "token"] = "span"
     """Predict spans of words within contexts, spans of subwords as the code of 2019 does, or single tokens."""
-    longest: int = 5
+    longest: int = Field(default=5, ge=1)
     """Longest span, in words (`span`) or tokens (`released`)."""
     specials: Literal["context", "original"] = "context"
     """Whether CLS and SEP are ordinary context or have their own place in the order."""

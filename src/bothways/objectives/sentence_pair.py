@@ -9,6 +9,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
 from bothways.batch import Batch, Loss
@@ -22,7 +23,7 @@ class SentencePairSettings(Settings):
     """The pair loss."""
 
     kind: Literal["sentence_pair"] = "sentence_pair"
-    weight: float = 1.0
+    weight: float = Field(default=1.0, ge=0)
     """What the mean pair loss is multiplied by before it is added."""
 
 

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
@@ -33,7 +33,7 @@ class TokenizerSettings(Settings):
 
     kind: Literal["wordpiece", "unigram", "bpe"] = "wordpiece"
     """BERT's WordPiece, XLNet's Unigram or RoBERTa's byte-level BPE."""
-    vocabulary: int | Literal["auto"] = "auto"
+    vocabulary: Annotated[int, Field(ge=16)] | Literal["auto"] = "auto"
     """Entries, special tokens included; "auto": the published size, but no more entries than there are
     different words that occur at least 10 times in the training text (and at least 512)."""
     published_vocabulary: int = Field(default=30522, ge=16)

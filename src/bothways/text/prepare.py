@@ -81,7 +81,7 @@ def prepare(data: DataSettings, tokenizer: TokenizerSettings, folder: Path, say:
         return _opened(place)
     _refuse_inside(folder, [data.train, data.valid])
     made_from = _made_from(data, tokenizer)
-    if is_prepared(folder) and read_manifest(folder)["made_from"] == made_from:
+    if is_prepared(folder) and _is_made_from(read_manifest(folder)["made_from"], made_from):
         return _opened(folder)
     with _claimed(folder):
         say(f"preparing {data.train} in {folder}")
@@ -178,6 +178,13 @@ def _made_from(data: DataSettings, tokenizer: TokenizerSettings) -> dict[str, An
     return as_read
 
 
+def _is_made_from(before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Compare two records of `_made_from`; a borrowed tokenizer that is gone by now was copied, and may be."""
+    if now["borrowed"] == []:
+        now = now | {"borrowed": before.get("borrowed")}
+    return before == now
+
+
 def _source(path: str) -> Any:
     if path == EMBEDDED:
         return embedded.versions_key()
@@ -192,7 +199,11 @@ def _borrowed(path: Path) -> list[list[str | int]]:
 
 
 def _stamp(file: Path) -> list[str | int]:
-    return [str(file), file.stat().st_size, file.stat().st_mtime_ns]
+    try:
+        known = file.stat()
+    except OSError:  # a link to nowhere, say; the readers report it
+        return [str(file)]
+    return [str(file), known.st_size, known.st_mtime_ns]
 
 
 def _documents(data: DataSettings, report: CorpusReport) -> Iterator[tuple[bool, Document]]:

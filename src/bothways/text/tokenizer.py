@@ -156,10 +156,13 @@ def _from_file(path: Path) -> Tokenizer:
 
 
 def _from_bert_words(path: Path) -> Tokenizer:
-    words = path.read_text(encoding="utf-8").split("\n")
-    vocabulary = {word.rstrip("\r"): number for number, word in enumerate(words) if word.strip()}
     config = path.with_name("tokenizer_config.json")
-    settings = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+    try:
+        words = path.read_text(encoding="utf-8").split("\n")
+        settings = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise DataError(f"the tokenizer in {path.parent} cannot be read: {error}; use another copy") from None
+    vocabulary = {word.rstrip("\r"): number for number, word in enumerate(words) if word.strip()}
     has_capitals = any(word != word.lower() for word in vocabulary if not _CONTROL.fullmatch(word))
     return wordpiece(vocabulary, bool(settings.get("do_lower_case", not has_capitals)))
 
