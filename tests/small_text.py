@@ -29,6 +29,8 @@ COMMON = [
     "backbone.width=32",
     "backbone.heads=2",
     "backbone.feed_forward=64",
+    "backbone.dropout=0.1",
+    "backbone.attention_dropout=0.1",
 ]
 
 RECIPES = {

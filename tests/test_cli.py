@@ -222,3 +222,16 @@ def test_the_generated_pages_are_up_to_date() -> None:
     spec.loader.exec_module(generate)
     for path, text in generate.pages().items():
         assert path.read_text(encoding="utf-8") == text, f"{path.name} is behind the code: run `make docs`"
+
+
+def test_no_words_at_all_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    captured = capsys.readouterr()
+    assert "bothways recipes" in captured.out
+    assert captured.err == ""
+
+
+def test_resuming_a_name_asks_for_the_run(calls: list[tuple], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pretrain", "bert-tiny", "--data", "text", "--resume"]) == 2
+    assert "--resume needs a run; give its folder instead of bert-tiny" in fails_in_one_line(capsys)
+    assert calls == []

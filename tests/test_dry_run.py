@@ -38,20 +38,20 @@ def test_the_budget_decides_steps_tokens_and_time():
     assert (steps.steps, steps.tokens) == (1000, 1000 * 32 * 128)
     assert steps.seconds == pytest.approx(steps.tokens / steps.tokens_per_second)
     assert 100 < steps.tokens_per_second < 1e7
-    tokens = estimate("xlnet-tiny", "training.steps=null", "training.tokens=1000000")
-    assert tokens.steps == 1_000_000 // (32 * 128)
+    tokens = estimate("xlnet-tiny", "training.tokens=1000000", "training.batch=32")
+    assert tokens.steps == -(-1_000_000 // (32 * 128))
     minutes = estimate("xlnet-tiny", "training.steps=null", "training.minutes=3.0")
     assert (minutes.steps, minutes.tokens, minutes.seconds) == (None, None, 180.0)
     assert "budget      by the clock" in minutes.lines()
 
 
 def test_memory_is_what_weights_and_activations_need():
-    small, large = (estimate("bert-tiny", f"training.micro_batch={rows}") for rows in (16, 32))
+    small, large = (estimate("bert-tiny", f"training.micro_batch={rows}") for rows in (8, 16))
     fixed = 16 * small.parameters
     assert fixed < small.memory < large.memory
     assert large.memory - fixed == pytest.approx(2 * (small.memory - fixed), rel=1e-6)
-    # Two layers, their inputs, four maps and two softmaxes of 128 x 128: some 10 to 100 floats a slot and width.
-    assert 10 < (small.memory - fixed) / (16 * 128 * 128 * 4) < 300
+    # Two layers, their inputs, four maps and two softmaxes of 64 x 64: some 10 to 100 floats a slot and width.
+    assert 10 < (small.memory - fixed) / (8 * 64 * 128 * 4) < 300
 
 
 @pytest.mark.parametrize("model", ["bert", "xlnet"])
@@ -65,7 +65,7 @@ def test_a_dry_run_writes_nothing(model, tmp_path, monkeypatch, capsys):
     for word in ("parameters", "a step", "budget", "memory", "time", "runs on", "nothing was written"):
         assert word in said
     assert main(["pretrain", *words, "--out", "run", "--dry-run", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["steps"] == 5000
+    assert json.loads(capsys.readouterr().out)["steps"] == resolve(words[0]).training.steps
     assert tree(tmp_path) == before
 
 
@@ -76,3 +76,15 @@ def test_a_dry_run_finds_what_a_run_would_stumble_over(tmp_path):
         estimate("bert-tiny", f"data.train={tmp_path}/nothing")
     with pytest.raises(DataError, match="no text in"):
         estimate("bert-tiny", "data.train=embedded", f"data.valid={tmp_path}")
+    with pytest.raises(UsageError, match="micro-batches of 7"):
+        estimate("bert-tiny", "training.micro_batch=7")
+    with pytest.raises(UsageError, match="half forward and half backward; set training"):
+        estimate("xlnet-tiny", "training.batch=31")
+    with pytest.raises(DataError, match="no tokenizer at"):
+        estimate("bert-tiny", f"tokenizer.path={tmp_path}/nothing")
+
+
+def test_a_dry_run_looks_at_the_model_to_start_from(tmp_path, capsys):
+    code = main(["pretrain", "bert-tiny", "--from", str(tmp_path / "nothing"), "--dry-run"])
+    assert code == 4
+    assert "is not a folder" in capsys.readouterr().err

@@ -190,6 +190,18 @@ WRONG = {
         3,
         "tokenizer.vocabulary=30000 is larger than the text supports",
     ),
+    "a share beyond one": (["objective.rate=2.0"], 2, "less than or equal to 1"),
+    "shares beyond one together": (["objective.mask_share=0.95"], 2, "exceed 1 together"),
+    "runs of no word": (["objective.longest=0"], 2, "greater than or equal to 1"),
+    "a negative weight": (["extras.0.weight=-1.0"], 2, "greater than or equal to 0"),
+    "a vocabulary of nothing": (["tokenizer.vocabulary=4"], 2, "greater than or equal to 16"),
+    "a window without room": (["evaluation.window=2"], 2, "greater than or equal to 4"),
+    "one target in none": (
+        ["objective.kind=permutation", "objective.one_in=0"],
+        2,
+        "greater than or equal to 1",
+    ),
+    "going on and starting from": (["--resume", "--from", "/not/there"], 2, "leave out --from"),
     "a file that is not there": (["data.train=/not/there"], 3, "no text at /not/there"),
 }
 

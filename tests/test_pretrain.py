@@ -2,12 +2,14 @@
 
 import json
 import logging
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
 import transformers
 import yaml
-from small_text import command, failing, train, tree, weights_of, words_for, write_text
+from small_text import command, failing, flip, train, tree, weights_of, words_for, write_text
 from tiny_runs import checkpoints, metrics, set_cap
 
 from bothways import pretrain as module
@@ -17,6 +19,7 @@ from bothways.interop.folder import describe, read_model
 from bothways.pretrain import next_folder
 from bothways.recipe import resolve
 from bothways.text.tokenizer import load_tokenizer, write_tokenizer
+from bothways.trained import score
 
 SHORT = ("training.steps=4", "training.save_every=2")
 
@@ -226,3 +229,60 @@ def test_prepared_text_is_found_again_and_told_apart(text, tmp_path, monkeypatch
     model, missing = read_model(train("bert", text, tmp_path / "run", *SHORT).checkpoint)
     assert missing == []
     assert model.vocabulary.size == model.tokenizer.get_vocab_size()
+
+
+def test_a_recipe_that_is_no_run_is_never_overwritten(text, tmp_path, capsys):
+    out = tmp_path / "mine"
+    out.mkdir()
+    (out / "recipe.yaml").write_text("# my own\nextends: bert-tiny\n")
+    for resume in ([], ["--resume"]):
+        code, said = failing(capsys, *command("bert", text, out, *SHORT), *resume)
+        assert code == 2
+        assert "is a recipe but no run was begun beside it" in said
+    assert (out / "recipe.yaml").read_text() == "# my own\nextends: bert-tiny\n"
+
+
+def test_a_run_is_resumed_when_the_model_it_started_from_is_gone(text, finished, tmp_path, monkeypatch):
+    start = tmp_path / "start"
+    shutil.copytree(finished["bert"].checkpoint, start)
+    words = (*SHORT, f"data.shards={tmp_path}/shards")
+    out = tmp_path / "run"
+    set_cap(monkeypatch, 2)
+    train("bert", text, out, *words, start_from=start)
+    shutil.rmtree(start)
+    set_cap(monkeypatch, 3)
+    again = resolve(str(out / "recipe.yaml"))
+    assert module.pretrain(again, out, resume=True, quiet=True).steps == 3
+
+
+def test_the_baseline_is_that_of_the_very_text_a_run_read(text, finished, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    about = finished["bert"].folder / "environment.json"
+    assert Path(json.loads(about.read_text())["data"]["shards"]).is_absolute()
+    run = tmp_path / "run"
+    shutil.copytree(finished["bert"].folder, run)
+    held_out = str(text / "00.txt")
+    few = ["tokens=4", "spans=0", "words=0"]
+    assert score(run, held_out, few).measurements[0].unigram is not None
+    changed = json.loads(about.read_text())
+    changed["data"]["fingerprint"] = "of another text"
+    (run / "environment.json").write_text(json.dumps(changed))
+    assert score(run, held_out, few).measurements[0].unigram is None
+    (run / "environment.json").write_text("{")
+    assert score(run, held_out, few).measurements[0].unigram is None
+
+
+def test_a_question_says_which_checkpoint_it_passes_over(finished, tmp_path, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(finished["bert"].folder, run)
+    best = json.loads((run / "checkpoints/best.json").read_text())["checkpoint"]
+    flip(run / "checkpoints" / best / "model.safetensors")
+    assert main(["fill", str(run), "alpha [?] ."]) == 0
+    assert f"skipped the best checkpoint, {best}" in capsys.readouterr().err
+
+
+def test_compiling_without_a_compiler_is_refused_in_words(text, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("bothways.runtime.find_compiler", lambda: None)
+    code, said = failing(capsys, *command("bert", text, tmp_path / "run", *SHORT, "training.compile=true"))
+    assert code == 2
+    assert "needs a C++ compiler" in said

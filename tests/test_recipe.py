@@ -137,7 +137,7 @@ def test_a_wrong_setting_is_refused_in_one_line_with_the_nearest(word: str, mess
         ),
         ("bert-tiny", ["format.length=1024"], "set format.length=512 or backbone.max_positions=1024"),
         ("xlnet-tiny", ["format.kind=packed"], "set backbone.memory=0 or format.kind=stream"),
-        ("bert-tiny", ["extras.0.weight=2", "training.schedule.warmup=9000"], "does not fit in a budget of"),
+        ("bert-tiny", ["extras.0.weight=2", "training.schedule.warmup=90000"], "does not fit in a budget of"),
         (
             "bert-tiny",
             ["training.tokens=5", "training.steps=5"],

@@ -274,7 +274,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     if code == _CONTROL_C:
-        return _fail("interrupted; run the same command again to go on (a run that had begun: with --resume)", Interrupted.exit_code)
+        return _fail(
+            "interrupted; run the same command again to go on (a run that had begun: with --resume)",
+            Interrupted.exit_code,
+        )
     return code
 
 

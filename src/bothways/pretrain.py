@@ -65,7 +65,9 @@ def pretrain(
     """
     if start_from is not None:
         if resume:
-            raise UsageError("--resume goes on from the run's own weights; leave out --from, or --resume to begin anew")
+            raise UsageError(
+                "--resume goes on from the run's own weights; leave out --from, or --resume to begin anew"
+            )
         start_from = run_folder.resolve_run(start_from)
         recipe = continued(recipe, start_from)
     check(recipe)

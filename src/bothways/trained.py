@@ -28,7 +28,6 @@ from bothways.text.shards import MANIFEST, Shards
 from bothways.training.run_folder import resolve_run
 from bothways.vocabulary import Vocabulary
 
-
 Say = Callable[[str], None]
 
 

@@ -271,3 +271,12 @@ def test_a_tokenizer_that_changed_in_its_place_is_noticed(corpus, tmp_path):
         prepared, said = run(corpus, tmp_path / "out", TokenizerSettings(path=str(tmp_path / "theirs")))
         assert said, number
         assert prepared.tokenizer.get_vocab() == tokenizer.get_vocab()
+
+
+def test_a_link_to_nowhere_is_reported_and_not_fatal(corpus, tmp_path):
+    (corpus / "gone.txt").symlink_to(tmp_path / "nowhere")
+    prepared, _ = run(corpus, tmp_path / "out")
+    assert any("could not be read to its end" in note and "gone.txt" in note for note in prepared.notes)
+    again, said = run(corpus, tmp_path / "out")
+    assert said == []
+    assert again.train.fingerprint == prepared.train.fingerprint

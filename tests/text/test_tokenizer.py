@@ -266,3 +266,13 @@ def test_words_marks_and_cjk_characters_count_when_frequent():
     assert num_frequent_words(["Yes yes, 中文 " * 10], 100, lowercase=False) == 5
     assert num_frequent_words(["Yes yes, 中文 " * 10], 100, lowercase=True) == 4
     assert num_frequent_words(["once " * 9], 100, lowercase=False) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("vocab.txt", b"\xff\xfe[PAD]"), ("tokenizer_config.json", b"{bad")]
+)
+def test_a_damaged_word_list_is_one_clear_line(name, content, tmp_path):
+    (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n")
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match="cannot be read"):
+        load_tokenizer(tmp_path)

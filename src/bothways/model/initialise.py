@@ -5,7 +5,7 @@
 | matrices, embeddings | normal, mean 0, deviation `initial_deviation`, cut at two deviations | BERT's released code |
 | linear biases, vocabulary bias | 0 | BERT's released code |
 | normalisation weight, bias | 1, 0 | Ba et al. 2016 |
-| BERT's positions with `initial_positions: sinusoidal` | sines and cosines of the same deviation, wavelengths 2π to 200π | ours |
+| BERT's positions, if `sinusoidal` | sines, cosines of that deviation, wavelengths 2π to 200π | ours |
 | XLNet's content, position, segment biases; segment vectors; probe vector | normal, as the matrices | XLNet's code |
 
 XLNet's code draws its matrices from a normal that is not cut; at two deviations the cut removes 5% of the draws.

@@ -41,7 +41,9 @@ class MaskedSettings(Settings):
     @model_validator(mode="after")
     def _shares_are_of_one_whole(self) -> "MaskedSettings":
         if self.mask_share + self.random_share > 1 + 1e-9:
-            raise ValueError(f"mask_share {self.mask_share} and random_share {self.random_share} exceed 1 together")
+            raise ValueError(
+                f"mask_share {self.mask_share} and random_share {self.random_share} exceed 1 together"
+            )
         return self
 
 
