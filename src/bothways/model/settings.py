@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from bothways.config import Settings
 
@@ -25,23 +25,23 @@ class EncoderSettings(Settings):
 
     size: Size | None = None
     """A row of the table of published sizes."""
-    layers: int
+    layers: int = Field(ge=1)
     """Number of Transformer blocks."""
-    width: int
+    width: int = Field(ge=1)
     """Size of the hidden states."""
-    heads: int
+    heads: int = Field(ge=1)
     """Attention heads a layer; must divide the width."""
-    feed_forward: int
+    feed_forward: int = Field(ge=1)
     """Inner size of the feed-forward network."""
     activation: Activation = "gelu"
     """`gelu` is exact, `gelu_new` the tanh approximation of the released BERT and XLNet."""
-    dropout: float = 0.1
+    dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of hidden values dropped in training."""
-    attention_dropout: float = 0.1
+    attention_dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of attention weights dropped in training."""
-    norm_epsilon: float = 1e-12
+    norm_epsilon: float = Field(default=1e-12, gt=0)
     """Added to the variance in layer normalisation."""
-    initial_deviation: float = 0.02
+    initial_deviation: float = Field(default=0.02, gt=0)
     """Standard deviation of the initial weights."""
 
     @model_validator(mode="before")

@@ -6,6 +6,7 @@ Probes are not part of BERT. They embed as `[MASK]` at their place, so that a pe
 from typing import Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from bothways.batch import Batch, Memory
@@ -26,7 +27,7 @@ class BertSettings(EncoderSettings):
     """BERT's encoder."""
 
     kind: Literal["bert"] = "bert"
-    max_positions: int = 512
+    max_positions: int = Field(default=512, ge=1)
     """The longest row that has position embeddings, in tokens."""
     initial_positions: Literal["normal", "sinusoidal"] = "normal"
     """How learned positions begin: drawn like everything else, as published, or as sinusoids (ours), from which a small

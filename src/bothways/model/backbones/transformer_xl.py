@@ -8,6 +8,7 @@ import dataclasses
 from typing import Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from bothways.batch import Batch, Memory
@@ -31,7 +32,7 @@ class TransformerXLSettings(EncoderSettings):
     kind: Literal["transformer_xl"] = "transformer_xl"
     activation: Activation = "gelu_new"
     """XLNet's released code computes the tanh approximation of gelu."""
-    memory: int = 0
+    memory: int = Field(default=0, ge=0)
     """How many hidden states of the text before are kept a layer (XLNet's `mem_len`), in tokens."""
 
 
