@@ -19,9 +19,6 @@ from torch import Tensor
 NEVER = 2**30
 """An `enters` rank that no query reaches: the slot is invisible (padding)."""
 
-FOREVER = 2**30
-"""A `leaves` rank that no query reaches: the slot stays visible."""
-
 IGNORED = -100
 """A target that is not scored; it pads `scored` to a fixed length."""
 

@@ -122,14 +122,6 @@ def test_a_clock_that_runs_backwards_is_no_progress():
     assert Budget(minutes=1.0).progress(0, 0, -30.0) == 0.0
 
 
-def test_only_wall_clock_budgets_are_inexact():
-    assert [budget.is_exact for budget in (Budget(steps=1), Budget(tokens=1), Budget(minutes=1.0))] == [
-        True,
-        True,
-        False,
-    ]
-
-
 @pytest.mark.parametrize(
     ("values", "message"),
     [

@@ -23,10 +23,8 @@ class Sight:
 
     slots: int
     """How many of the queries are slots; the others are probes."""
-    visible: Tensor | None
-    """bool [B, Q, K]; absent: all."""
     hiding: Tensor | None
-    """float [B, 1, Q, K]: 0 where visible, `HIDDEN_SCORE` elsewhere."""
+    """float [B, 1, Q, K]: 0 where visible, `HIDDEN_SCORE` elsewhere; absent: all is visible."""
     sighted: Tensor | None
     """float [B, Q, 1]: 0 for queries that see nothing at all; their attention is zero, not an average."""
     relative: RelativePositions | None = None
@@ -37,10 +35,10 @@ class Sight:
     ) -> "Sight":
         """Build the additive form of a visibility mask bool [B, Q, K] in the dtype of the scores."""
         if visible is None:
-            return cls(slots, None, None, None, relative)
+            return cls(slots, None, None, relative)
         hiding = torch.zeros(visible.shape, dtype=dtype, device=visible.device)
         hiding = hiding.masked_fill_(~visible, HIDDEN_SCORE)[:, None]
-        return cls(slots, visible, hiding, visible.any(-1, keepdim=True).to(dtype), relative)
+        return cls(slots, hiding, visible.any(-1, keepdim=True).to(dtype), relative)
 
 
 class SelfAttention(nn.Module):
@@ -102,15 +100,16 @@ class RelativeAttention(nn.Module):
     def forward(self, hidden: Tensor, source: Tensor, sight: Sight) -> Tensor:
         """Attend from `hidden` [B, Q, width] to `source` [B, K, width]; return [B, Q, width]."""
         assert sight.relative is not None
-        query = self.query(hidden).unflatten(-1, (self.heads, -1))
+        scale = (hidden.shape[-1] // self.heads) ** -0.5
+        query = self.query(hidden).unflatten(-1, (self.heads, -1)) * scale
         key = split_heads(self.key(source), self.heads)
         value = split_heads(self.value(source), self.heads)
-        query = query * query.shape[-1] ** -0.5
-        scale = query.shape[-1] ** -0.5
-        by_distance = self._distance_scores(
-            query + self.position_bias.to(query.dtype) * scale, sight.relative
+        by_content, by_position, by_segment = (
+            query + bias.to(query.dtype) * scale
+            for bias in (self.content_bias, self.position_bias, self.segment_bias)
         )
-        asking, answering = self._with_segments(query, key, sight.relative, scale)
+        by_distance = self._distance_scores(by_position, sight.relative)
+        asking, answering = self._with_segments(by_content, by_segment, key, sight.relative)
         scores = torch.baddbmm(
             by_distance.flatten(0, 1), asking.flatten(0, 1), answering.flatten(0, 1).transpose(1, 2)
         ).view_as(by_distance)
@@ -129,17 +128,14 @@ class RelativeAttention(nn.Module):
         return shift_to_distances(every_distance, relative)
 
     def _with_segments(
-        self, query: Tensor, key: Tensor, relative: RelativePositions, scale: float
+        self, by_content: Tensor, by_segment: Tensor, key: Tensor, relative: RelativePositions
     ) -> tuple[Tensor, Tensor]:
         """Return queries [B, H, Q, D + 3] and keys [B, H, K, D + 3] whose product is (q+u)·k + (q+s)·g."""
-        shared, differing = torch.einsum(
-            "bqhd,ghd->gbhq", query + self.segment_bias.to(query.dtype) * scale, self.segments.to(query.dtype)
-        )
+        shared, differing = torch.einsum("bqhd,ghd->gbhq", by_segment, self.segments.to(by_segment.dtype))
         at_segment = relative.query_segments[:, None]
         own = torch.where(at_segment, shared[..., None], differing[..., None])
-        content = query + self.content_bias.to(query.dtype) * scale
         keys = relative.key_segments[:, None].to(key.dtype).expand(-1, self.heads, -1, -1)
-        return torch.cat([content.transpose(1, 2), own], dim=-1), torch.cat([key, keys], dim=-1)
+        return torch.cat([by_content.transpose(1, 2), own], dim=-1), torch.cat([key, keys], dim=-1)
 
 
 def split_heads(hidden: Tensor, heads: int) -> Tensor:

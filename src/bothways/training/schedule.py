@@ -70,11 +70,6 @@ class Budget:
         if not (math.isfinite(value) and value > 0):
             raise UsageError(f"the training budget is {name}={value}; give a number above 0")
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether a resumed run repeats the uninterrupted one bit for bit."""
-        return self.minutes is None
-
     def progress(self, step: int, tokens: int, seconds: float) -> float:
         """Return the share of the budget used after `step` steps, `tokens` tokens and `seconds`, in 0..1."""
         if self.steps is not None:

@@ -21,7 +21,8 @@ class TrainingSettings(Settings):
     batch: int = Field(default=256, gt=0)
     """Rows a step, over all ranks."""
     micro_batch: int | None = Field(default=None, gt=0)
-    """Rows computed at once; smaller ones need less memory and give the same gradient. Default: all of a rank's."""
+    """Rows computed at once; fewer need less memory. Default: all of a rank's. The gradient is always that of the whole
+    step, but each micro-batch draws its own corruption, so another number hides other tokens."""
     optimizer: OptimizerSettings = OptimizerSettings()
     """How weights follow gradients."""
     schedule: ScheduleSettings = ScheduleSettings()
