@@ -20,7 +20,9 @@ def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
             (folder / name).touch()
     # These tests run under `make test`, and a make below a make speaks of itself.
     alone = {
-        name: value for name, value in os.environ.items() if name not in {"MAKELEVEL", "MAKEFLAGS", "MFLAGS"}
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"MAKELEVEL", "MAKEFLAGS", "MFLAGS", "ARGS"}
     }
     return subprocess.run(
         ["make", *words], cwd=folder, env=alone, capture_output=True, text=True, check=False
