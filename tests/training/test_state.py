@@ -3,7 +3,7 @@ from tiny_runs import assert_same_bits
 
 from bothways.batch import Memory
 from bothways.training.interval import Interval
-from bothways.training.state import State, join_ranks, memories_of, memory_tensors, of_rank
+from bothways.training.state import join_ranks, memories_of, memory_tensors, of_rank
 
 CPU = torch.device("cpu")
 
@@ -49,13 +49,6 @@ def test_what_is_no_memory_belongs_to_its_rank():
     for rank in range(2):
         assert_same_bits(of_rank(joined, rank), {"random.cpu": torch.tensor([rank])})
     assert of_rank(joined, 2) == {}
-
-
-def test_counters_are_json_without_the_memory_and_forgetting_keeps_the_number_of_micro_batches():
-    state = State(step=3, tokens=10, seconds=1.5, skipped=2, failing=1, memories=[memory(2), memory(2)])
-    assert state.counters() == {"step": 3, "tokens": 10, "seconds": 1.5, "skipped": 2, "failing": 1}
-    state.forget()
-    assert state.memories == [None, None]
 
 
 def test_an_interval_survives_being_written_down():

@@ -10,6 +10,7 @@ micro-batches and ranks gives exactly the gradient of one large batch.
 """
 
 import contextlib
+import dataclasses
 import os
 import shlex
 import time
@@ -35,6 +36,7 @@ from bothways.training.run_folder import Best
 from bothways.training.schedule import Budget
 from bothways.training.settings import TrainingSettings
 from bothways.training.signals import StopRequest
+from bothways.training.step import Stepper
 from bothways.training.state import State, join_ranks, memories_of, memory_tensors, of_rank
 
 STEP_CAP = "BOTHWAYS_MAX_STEPS"
@@ -88,21 +90,11 @@ class _Trainer:
         self.budget = Budget(settings.steps, settings.tokens, settings.minutes)
         self.warmup = schedule.warmup_share(settings.schedule, self.budget)
         self.cap = _step_cap()
-        named = [
-            (f"{part}.{name}", parameter)
-            for part, module in (("encoder", run.encoder), ("objective", run.objective))
-            for name, parameter in module.named_parameters()
-        ]
-        self.parameters = [parameter for _, parameter in named]
-        self.optimizer = optimizer.build_optimizer(named, settings.optimizer)
-        self.state = State(memories=[None for _ in run.loader.micro_batches])
+        count = len(run.loader.micro_batches)
+        self.stepper = Stepper(run.encoder, run.objective, settings, run.place, run.precision, count)
+        self.state = State()
         self.interval = Interval()
         self.best = run_folder.best(run.folder)
-        run.encoder.recompute_activations = settings.recompute_activations
-        if settings.compile:
-            for block in run.encoder.blocks:
-                block.compile()
-        distributed.copy_from_main(self.parameters)
 
     # ---- the loop -------------------------------------------------------------------------------------------
 
@@ -129,57 +121,28 @@ class _Trainer:
 
     def _step(self, batches: list[Batch]) -> None:
         """Take one optimizer step."""
-        totals = distributed.sum_over_ranks(self._counts(batches))
-        sums: dict[str, Tensor] = {}
-        for index, batch in enumerate(batches):
-            for name, nats in self._accumulate(index, batch.to(self.run.place.device), totals).items():
-                sums[name] = sums[name] + nats if name in sums else nats
-        self.state.step += 1
-        self.state.tokens += int(totals["tokens"])
+        state = self.state
+        totals = self.stepper.totals(batches)
+        state.step += 1
+        state.tokens += int(totals["tokens"])
+        reached = self.budget.progress(state.step, state.tokens, state.seconds)
+        done = self.stepper.step(
+            batches, totals, schedule.share(self.run.settings.schedule, reached, self.warmup)
+        )
         self.interval.tokens += totals["tokens"]
-        if self._update():
-            self.state.failing = 0
-            self.interval.add(sums, totals)
+        self.interval.gradient_norm = done.norm
+        if done.is_finite:
+            state.failing = 0
+            self.interval.add(done.sums, totals)
         else:
             self._skip()
-
-    def _counts(self, batches: list[Batch]) -> dict[str, float]:
-        """Return the tokens of this rank's step, and the scored items of each loss part."""
-        counts: dict[str, float] = {"tokens": sum(batch.num_tokens for batch in batches)}
-        for batch in batches:
-            for name, count in self.run.objective.counts(batch).items():
-                counts[name] = counts.get(name, 0) + count
-        return counts
-
-    def _accumulate(self, index: int, batch: Batch, totals: Mapping[str, float]) -> dict[str, Tensor]:
-        """Run one micro-batch forward and backward; keep its memory; return its loss sums."""
-        run, memories = self.run, self.state.memories
-        with run.precision.autocast(run.place.device):
-            losses, memories[index] = run.objective(run.encoder, batch, memories[index])
-        parts = [loss.weight * loss.sum / max(1, totals[name]) for name, loss in losses.items()]
-        torch.stack(parts).sum().backward()
-        return {name: loss.sum.detach() for name, loss in losses.items()}
-
-    def _update(self) -> bool:
-        """Sum gradients over ranks, clip them, and move the weights; False if the gradient is not finite."""
-        state, settings = self.state, self.run.settings
-        reached = self.budget.progress(state.step, state.tokens, state.seconds)
-        optimizer.set_learning_rate(self.optimizer, schedule.share(settings.schedule, reached, self.warmup))
-        distributed.sum_gradients(self.parameters)
-        norm = optimizer.clip_by_global_norm(self.parameters, settings.optimizer.clip)
-        is_finite = bool(torch.isfinite(norm))
-        if is_finite:
-            self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.interval.gradient_norm = norm
-        return is_finite
 
     def _skip(self) -> None:
         """Count a step without an update; what it remembered may not be finite, so memory begins anew."""
         state = self.state
         state.skipped += 1
         state.failing += 1
-        state.forget()
+        self.stepper.forget()
         self.progress.say(f"step {state.step:,}: the loss or its gradient is not finite; no update")
         if state.failing >= self.run.settings.patience:
             raise NumericError(
@@ -217,7 +180,7 @@ class _Trainer:
         record: dict[str, Any] = {
             "step": state.step,
             **self.interval.means(self.run.objective.weights()),
-            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "learning_rate": self.stepper.optimizer.param_groups[0]["lr"],
             "tokens": state.tokens,
             "seconds": round(state.seconds, 3),
         }
@@ -232,13 +195,16 @@ class _Trainer:
     def _save(self, *, is_best: bool = False) -> None:
         """Write a checkpoint of the whole run, and forget old ones."""
         state, run = self.state, self.run
-        mine = memory_tensors(state.memories) | runtime.random_states() | self.interval.tensors()
+        mine = memory_tensors(self.stepper.memories) | runtime.random_states() | self.interval.tensors()
         gathered = distributed.gather_tensors(mine)
         if run.place.is_main:
             self.log.sync()
             folder = run_folder.checkpoint_folder(run.folder, state.step)
-            tensors = optimizer.optimizer_tensors(self.optimizer) | join_ranks(gathered)
-            numbers = state.counters() | {"interval": self.interval.numbers(), "world": run.place.world}
+            tensors = optimizer.optimizer_tensors(self.stepper.optimizer) | join_ranks(gathered)
+            numbers = dataclasses.asdict(state) | {
+                "interval": self.interval.numbers(),
+                "world": run.place.world,
+            }
             checkpoint.save(folder, run.write_model, tensors, numbers)
             if is_best and self.best is not None:
                 run_folder.record_best(run.folder, folder, self.best.metric, self.best.value)
@@ -248,10 +214,10 @@ class _Trainer:
     def restore(self, folder: Path) -> None:
         """Go on from a checkpoint of this run."""
         saved, place = checkpoint.load(folder), self.run.place
-        optimizer.restore_optimizer(self.optimizer, saved.tensors)
-        for name in self.state.counters():
+        optimizer.restore_optimizer(self.stepper.optimizer, saved.tensors)
+        for name in dataclasses.asdict(self.state):
             setattr(self.state, name, saved.state[name])
-        self.state.memories = memories_of(saved.tensors, self.run.loader.micro_batches, place.device)
+        self.stepper.memories = memories_of(saved.tensors, self.run.loader.micro_batches, place.device)
         if saved.state["world"] == place.world:
             mine = of_rank(saved.tensors, place.rank)
             runtime.restore_random_states(mine)

@@ -6,8 +6,7 @@ resumed by another number of processes or with another size of micro-batch. Ever
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -22,7 +21,7 @@ _RANK = "rank{}."
 
 @dataclass
 class State:
-    """The counters of a run, and each micro-batch's memory."""
+    """The counters of a run."""
 
     step: int = 0
     """Optimizer steps taken; also the cursor into the data."""
@@ -34,17 +33,6 @@ class State:
     """Steps whose loss or gradient was not finite, so that nothing was learned."""
     failing: int = 0
     """How many of them have come in a row by now."""
-    memories: list[Memory | None] = field(default_factory=list)
-
-    def counters(self) -> dict[str, Any]:
-        """Return everything but the memory, as JSON."""
-        values = asdict(self)
-        del values["memories"]
-        return values
-
-    def forget(self) -> None:
-        """Begin all memory anew."""
-        self.memories = [None for _ in self.memories]
 
 
 def memory_tensors(memories: Sequence[Memory | None]) -> dict[str, Tensor]:

@@ -1,0 +1,1 @@
+"""Benchmarks: ours beside the peer, in one process, by turns, as a ratio."""

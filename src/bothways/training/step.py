@@ -1,0 +1,103 @@
+"""One optimizer step: forward and backward over all micro-batches, clip, update.
+
+    totals = scored items of the whole step, over micro-batches and ranks, known before the first forward pass
+    loss   = Σ over parts of weight · (sum over micro-batches and ranks) / total
+
+so accumulating gives exactly the gradient of one large batch. Nothing here waits for the device but the question
+whether the gradient is finite.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bothways import runtime
+from bothways.batch import Batch, Memory
+from bothways.model.encoder import Encoder
+from bothways.objectives.base import Objective
+from bothways.training import distributed, optimizer
+from bothways.training.distributed import Place
+from bothways.training.settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """What a step came to."""
+
+    sums: dict[str, Tensor]
+    """Each loss part in nats over this rank's scored items, float [] on the device."""
+    norm: Tensor
+    """Global gradient norm before clipping, float []."""
+    is_finite: bool
+    """Whether it was finite; if not, the weights were left alone."""
+
+
+class Stepper:
+    """Takes optimizer steps, and carries each micro-batch's memory from one to the next."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        objective: Objective,
+        settings: TrainingSettings,
+        place: Place,
+        precision: runtime.Precision,
+        micro_batches: int = 1,
+    ) -> None:
+        self.encoder, self.objective, self.place, self.precision = encoder, objective, place, precision
+        self.clip = settings.optimizer.clip
+        named = [
+            (f"{part}.{name}", parameter)
+            for part, module in (("encoder", encoder), ("objective", objective))
+            for name, parameter in module.named_parameters()
+        ]
+        self.parameters = [parameter for _, parameter in named]
+        self.optimizer = optimizer.build_optimizer(named, settings.optimizer)
+        self.memories: list[Memory | None] = [None] * micro_batches
+        encoder.recompute_activations = settings.recompute_activations
+        if settings.compile:
+            for block in encoder.blocks:
+                block.compile()
+        distributed.copy_from_main(self.parameters)
+
+    def totals(self, batches: list[Batch]) -> dict[str, float]:
+        """Return how many `tokens` a step reads and how many items each loss part runs over, on all ranks."""
+        counts: dict[str, float] = {"tokens": sum(batch.num_tokens for batch in batches)}
+        for batch in batches:
+            for name, count in self.objective.counts(batch).items():
+                counts[name] = counts.get(name, 0) + count
+        return distributed.sum_over_ranks(counts)
+
+    def step(self, batches: list[Batch], totals: Mapping[str, float], rate: float = 1.0) -> Stepped:
+        """Take one step over this rank's micro-batches at `rate` times the peak learning rate."""
+        sums: dict[str, Tensor] = {}
+        for index, batch in enumerate(batches):
+            for name, nats in self._accumulate(index, batch.to(self.place.device), totals).items():
+                sums[name] = sums[name] + nats if name in sums else nats
+        norm, is_finite = self._update(rate)
+        return Stepped(sums, norm, is_finite)
+
+    def forget(self) -> None:
+        """Begin all memory anew."""
+        self.memories = [None for _ in self.memories]
+
+    def _accumulate(self, index: int, batch: Batch, totals: Mapping[str, float]) -> dict[str, Tensor]:
+        """Run one micro-batch forward and backward; keep its memory; return its loss sums."""
+        with self.precision.autocast(self.place.device):
+            losses, self.memories[index] = self.objective(self.encoder, batch, self.memories[index])
+        parts = [loss.weight * loss.sum / max(1, totals[name]) for name, loss in losses.items()]
+        torch.stack(parts).sum().backward()
+        return {name: loss.sum.detach() for name, loss in losses.items()}
+
+    def _update(self, rate: float) -> tuple[Tensor, bool]:
+        """Sum gradients over ranks, clip them, and move the weights unless the gradient is not finite."""
+        optimizer.set_learning_rate(self.optimizer, rate)
+        distributed.sum_gradients(self.parameters)
+        norm = optimizer.clip_by_global_norm(self.parameters, self.clip)
+        is_finite = bool(torch.isfinite(norm))
+        if is_finite:
+            self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return norm, is_finite
