@@ -6,11 +6,11 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs clean
+.PHONY: help demo test check docs bench bench-gpu clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
 demo: $(VENV)/.core ## pretrain a small BERT and a small XLNet on text every machine has, and compare them
 	$(BIN)/bothways demo
@@ -27,6 +27,15 @@ check: $(VENV)/.dev ## format, lint, types and the floors of the house; changes 
 docs: $(VENV)/.dev ## write docs/cli.md and docs/recipes.md anew from the code
 	$(BIN)/python docs/generate.py
 
+bench: $(VENV)/.bench ## measure speed and memory beside transformers; QUICK=1 is short, ARGS='--rows "xlnet small"' chooses
+	$(BIN)/bothways bench $(if $(QUICK),--quick) $(ARGS)
+
+bench-gpu: $(VENV)/.bench ## the same on an NVIDIA GPU, after the tests that need one
+	@$(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || { \
+	  echo "error: PyTorch sees no GPU here; run this on a machine with one, or make bench for the processor" >&2; exit 2; }
+	$(BIN)/python -m pytest -m gpu
+	$(BIN)/bothways bench training.device=cuda $(if $(QUICK),--quick) $(ARGS)
+
 clean: ## remove .venv and caches; runs stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -40,6 +49,10 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP_INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.core
+
+$(VENV)/.bench: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) --editable '.[dev,bench]'
+	@touch $@ $(VENV)/.core $(VENV)/.dev
 
 $(BIN)/python:
 	@command -v $(firstword $(PYTHON)) >/dev/null || { \

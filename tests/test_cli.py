@@ -26,6 +26,9 @@ class Answer:
     def lines(self) -> list[str]:
         return ["first line", "second line"]
 
+    def as_json(self) -> dict[str, float]:
+        return {"number": self.number}
+
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
@@ -44,6 +47,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
         "bothways.dry_run": ["dry_run"],
         "bothways.trained": ["fill", "score"],
         "bothways.demo": ["demo"],
+        "bothways.bench.command": ["bench"],
     }.items():
         fake = ModuleType(module)
         for name in names:
@@ -147,6 +151,16 @@ def test_a_dry_run_trains_nothing(calls: list[tuple], capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == "first line\nsecond line\n"
 
 
+def test_a_benchmark_takes_settings_with_a_recipe_and_without(calls: list[tuple]) -> None:
+    assert main(["bench", "training.threads=1", "training.precision=bf16", "--rows", "mini"]) == 0
+    assert main(["bench", "xlnet-mini", "training.threads=1", "--out", "speed"]) == 0
+    assert [call[:3] for call in calls] == [
+        ("bench", None, ["training.threads=1", "training.precision=bf16"]),
+        ("bench", "xlnet-mini", ["training.threads=1"]),
+    ]
+    assert (calls[0][-1]["rows"], calls[1][-1]["out"]) == ("mini", Path("speed"))
+
+
 def test_preparing_can_be_tried_without_writing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "text.txt").write_text("Some words.\n")
     assert main(["prepare", str(tmp_path), "--out", str(tmp_path / "shards"), "--dry-run", "--json"]) == 0
@@ -163,6 +177,8 @@ def test_preparing_can_be_tried_without_writing(tmp_path: Path, capsys: pytest.C
         ["score", "runs/mine", "text.txt", "tokens=50"],
         ["demo"],
         ["demo", "--dry-run"],
+        ["bench"],
+        ["bench", "xlnet-mini", "--quick"],
         ["recipes"],
         ["recipes", "xlnet-mini"],
         ["doctor"],
@@ -175,7 +191,9 @@ def test_json_is_one_object_on_standard_output(
     assert isinstance(json.loads(capsys.readouterr().out), dict)
 
 
-@pytest.mark.parametrize("words", [["pretrain", "bert-tiny"], ["score", "runs/mine", "text.txt"], ["demo"]])
+@pytest.mark.parametrize(
+    "words", [["pretrain", "bert-tiny"], ["score", "runs/mine", "text.txt"], ["demo"], ["bench"]]
+)
 def test_quiet_prints_nothing(
     words: list[str], calls: list[tuple], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -81,6 +81,29 @@ def test_the_second_time_nothing_is_installed(tmp_path: Path) -> None:
     assert answer.stdout.split() == [".venv/bin/python", "-m", "pytest"]
 
 
+def test_benchmarks_are_measured_in_an_installation_of_their_own_and_take_words(tmp_path: Path) -> None:
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    make(tmp_path)
+    for name in ("bin/python", ".core", ".dev"):
+        (tmp_path / ".venv" / name).touch()
+    assert "--editable '.[dev,bench]'" in make(tmp_path, "--dry-run", "bench").stdout
+    (tmp_path / ".venv" / ".bench").touch()
+    answer = make(tmp_path, "--dry-run", "bench", "QUICK=1", "ARGS=--rows mini")
+    assert answer.stdout.split() == [".venv/bin/bothways", "bench", "--quick", "--rows", "mini"]
+
+
+def test_without_a_gpu_its_benchmark_ends_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    make(tmp_path)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.write_text("#!/bin/sh\nexit 1\n")
+    python.chmod(0o755)
+    (tmp_path / ".venv" / ".bench").touch()
+    answer = make(tmp_path, "bench-gpu")
+    assert answer.returncode == 2
+    assert "error: PyTorch sees no GPU here" in answer.stderr
+
+
 def test_constraints_pin_every_direct_dependency_exactly() -> None:
     pins = dict(re.findall(r"^([\w.-]+)==([\w.]+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
     known = {name.lower().replace("_", "-") for name in pins}

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from bothways import runtime
+from bothways import allocator, runtime
 from bothways.evaluate.heldout import make_evaluator
 from bothways.formats import FORMATS, Format, Loader
 from bothways.interop.configs import FAMILIES
@@ -66,8 +66,8 @@ def assemble(
     """Build everything a run needs, on its device; `weights` is a model folder to start from."""
     settings = recipe.training
     runtime.set_threads(settings.threads)
-    if settings.compile:
-        runtime.check_compiler(place.device)
+    allocator.keep_freed_memory()
+    runtime.choose_compile(place.device, settings.compile)  # refuses before anything is built
     model = build_model(recipe, prepared.tokenizer, prepared.vocabulary)
     missing = load_weights(weights, model.encoder, model.objective) if weights else []
     for module in (model.encoder, model.objective):

@@ -61,10 +61,15 @@ class Batch:
     """int64 [scored]: flat indices into [rows, slots + probes]."""
     targets: Tensor
     """int64 [scored]: the true tokens there, or `IGNORED`."""
+    asked: Tensor | None = None
+    """int64 [rows, asked]: the scored queries of each row, filled up with any others; absent: any may be."""
     probes: Tensor | None = None
     """int64 [rows, probes]: the slot at whose place each probe stands."""
     documents: Tensor | None = None
     """int64 [rows, slots]; absent: one document per row."""
+    runs: Tensor | None = None
+    """int32 [documents + 1]: where each begins in all rows, one after the other, and the end; only where documents are
+    all that hides anything."""
     enters: Tensor | None = None
     """int64 [rows, slots]: the rank from which a slot is visible; absent: always."""
     leaves: Tensor | None = None

@@ -210,6 +210,41 @@ def demo(
     _show(result, result.lines(), quiet=quiet, json=json)
 
 
+def bench(
+    recipe: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RECIPE]", help="A recipe of yours; without it, the whole table.", show_default=False
+        ),
+    ] = None,
+    words: Words = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer rows and turns.")] = False,
+    rows: Annotated[
+        str | None,
+        typer.Option(metavar="PATTERN", help="Only rows whose name this regular expression finds."),
+    ] = None,
+    out: Out = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Measure speed and memory beside transformers.
+
+    Both do the same work in one process, by turns. Without RECIPE the page goes into benchmarks/.
+
+    \b
+    bothways bench --quick
+    bothways bench --rows "xlnet small L=512"
+    bothways bench xlnet-tiny --out speed/
+    """
+    from bothways.bench.command import bench as run
+
+    settings = list(words or [])
+    if recipe is not None and "=" in recipe:  # there is no recipe, and the first setting stands in its place
+        settings, recipe = [recipe, *settings], None
+    report = run(recipe, settings, quick=quick, rows=rows, out=out, say=_voice(quiet, json))
+    _show(report.as_json(), report.lines(), quiet=quiet, json=json)
+
+
 VERBS: dict[str, Callable[..., None]] = {
     "pretrain": pretrain,
     "prepare": prepare,
@@ -218,6 +253,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "recipes": recipes,
     "doctor": doctor,
     "demo": demo,
+    "bench": bench,
 }
 
 
@@ -263,6 +299,7 @@ _CONTROL_C = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a user's mistake is one line on standard error."""
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    _wait_briefly()
     try:
         code = int(app(words, prog_name="bothways", standalone_mode=False) or 0)
     except BothwaysError as error:
@@ -279,6 +316,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             Interrupted.exit_code,
         )
     return code
+
+
+def _wait_briefly() -> None:
+    """Let idle threads of PyTorch sleep after some microseconds instead of milliseconds (docs/lab-notes.md, threads).
+
+    They wait in a loop that burns a processor; when another program has it, training becomes ten times slower. The
+    library of threads (GNU OpenMP) reads this when PyTorch is first imported.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 
 def _fail(message: str, code: int) -> int:

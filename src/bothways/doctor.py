@@ -38,7 +38,7 @@ def examine(folder: Path) -> list[Finding]:
         Finding("bothways", importlib.metadata.version("bothways") if _is_installed() else "not installed"),
         Finding("torch", str(torch.__version__)),
         Finding("device", _device_name(device, facts["processor"])),
-        Finding("precision", f"{precision.name} {precision.reason}"),
+        Finding("precision", str(precision)),
         Finding("threads", f"{set_threads()} of {os.cpu_count()} processors"),
         _memory(facts["memory"]),
         _disk(folder),

@@ -6,6 +6,7 @@ same few rows, scaled to the budget; a longer run on an idle machine is usually 
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bothways import runtime
+from bothways import allocator, runtime
 from bothways.assembly import build_model, layout_of, micro_rows, num_parameters
 from bothways.batch import Batch
 from bothways.formats import FORMATS
@@ -28,6 +29,8 @@ from bothways.vocabulary import Vocabulary
 
 PROBE_TOKENS = 2048
 BYTES_PER_PARAMETER = 16
+DOCUMENTS = 8
+"""How many documents the made-up text has."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +81,10 @@ def dry_run(recipe: Recipe) -> Estimate:
     settings = recipe.training
     check_rows(settings.batch, micro_rows(settings, world=1), world=1)
     runtime.set_threads(settings.threads)
+    allocator.keep_freed_memory()
     device = runtime.choose_device(settings.device)
     precision = runtime.choose_precision(device, settings.precision)
-    vocabulary = made_up_vocabulary(_vocabulary_size(recipe))
+    vocabulary = made_up_vocabulary(vocabulary_size(recipe))
     model = build_model(recipe, None, vocabulary)
     model.encoder.to(device)
     model.objective.to(device)
@@ -102,7 +106,7 @@ def dry_run(recipe: Recipe) -> Estimate:
         seconds=steps * per_step / speed if steps else (settings.minutes or 0) * 60 or None,
         tokens_per_second=speed,
         device=str(device),
-        precision=f"{precision.name} {precision.reason}",
+        precision=str(precision),
     )
 
 
@@ -112,7 +116,8 @@ def made_up_vocabulary(size: int) -> Vocabulary:
     return Vocabulary(size, 0, 1, 2, 3, 4, 3, is_special=numbers < 5, starts_word=numbers % 2 == 0)
 
 
-def _vocabulary_size(recipe: Recipe) -> int:
+def vocabulary_size(recipe: Recipe) -> int:
+    """Return how many tokens a recipe's vocabulary has, or is expected to have before it was learned."""
     if recipe.tokenizer.path is not None:
         return vocabulary_of(load_tokenizer(Path(recipe.tokenizer.path).expanduser())).size
     wanted = recipe.tokenizer.vocabulary
@@ -123,7 +128,7 @@ def _probe(
     recipe: Recipe, model: Model, rows: int, device: torch.device, precision: runtime.Precision
 ) -> tuple[float, int]:
     """Return the seconds of one step on `rows` rows, and the bytes that its backward pass keeps."""
-    text = _MadeUpText(model.vocabulary, rows * recipe.format.length)
+    text = MadeUpText(model.vocabulary, [max(256, rows * recipe.format.length)] * DOCUMENTS)
     format_ = FORMATS[recipe.format.kind][1](
         recipe.format, text, model.vocabulary, recipe.seed, rows, layout_of(recipe)
     )
@@ -157,14 +162,14 @@ def _step(model: Model, batch: Batch, precision: runtime.Precision, device: torc
     return sum(storages.values())
 
 
-class _MadeUpText:
-    """Documents of random ordinary tokens, with the attributes that formats read of shards."""
+class MadeUpText:
+    """Documents of random ordinary tokens, as long as `lengths` say; has what formats read of shards."""
 
-    def __init__(self, vocabulary: Vocabulary, tokens: int) -> None:
-        self.num_documents = 8
-        rng = np.random.default_rng(0)
-        self._documents = rng.choice(vocabulary.ordinary(), size=(self.num_documents, max(256, tokens)))
-        self.document_lengths = np.full(self.num_documents, self._documents.shape[1])
+    def __init__(self, vocabulary: Vocabulary, lengths: Sequence[int]) -> None:
+        self.num_documents = len(lengths)
+        self.document_lengths = np.array(lengths, dtype=np.int64)
+        tokens = np.random.default_rng(0).choice(vocabulary.ordinary(), size=int(self.document_lengths.sum()))
+        self._documents = np.split(tokens.astype(np.int32), np.cumsum(self.document_lengths)[:-1])
 
     def document(self, index: int, /) -> np.ndarray:
         return self._documents[index]

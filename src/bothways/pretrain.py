@@ -21,6 +21,7 @@ from bothways.training.distributed import Place
 from bothways.training.loop import train
 from bothways.training.metrics import Progress, duration
 from bothways.training.state import State
+from bothways.training.ways import choose_ways
 
 RUNS = Path("runs")
 
@@ -211,14 +212,14 @@ def _refuse_other_text(folder: Path, prepared: Prepared) -> None:
 
 def _write_down(recipe: Recipe, prepared: Prepared, built: Assembly, folder: Path) -> None:
     write_resolved(recipe, folder / "recipe.yaml")
-    precision = built.run.precision
+    run = built.run
     files.write_json(
         folder / "environment.json",
         runtime.environment()
         | {
-            "device": str(built.run.place.device),
-            "world": built.run.place.world,
-            "precision": f"{precision.name} {precision.reason}",
+            "device": str(run.place.device),
+            "world": run.place.world,
+            **{name: str(choice) for name, choice in _ways(built).items()},
             "parameters": num_parameters(built.model),
             "data": {
                 "fingerprint": prepared.train.fingerprint,
@@ -231,12 +232,12 @@ def _write_down(recipe: Recipe, prepared: Prepared, built: Assembly, folder: Pat
 
 
 def _opening(recipe: Recipe, built: Assembly, checkpoint: Path | None) -> list[str]:
-    """Say what is about to run, and why in this precision."""
-    place, precision = built.run.place, built.run.precision
+    """Say what is about to run, and which ways to compute it were chosen."""
+    place = built.run.place
     lines = [
         f"{recipe.name}: {num_parameters(built.model) / 1e6:.1f} M parameters on {place.device}"
-        + (f" × {place.world}" if place.world > 1 else "")
-        + f", {precision.name} {precision.reason}",
+        + (f" × {place.world}" if place.world > 1 else ""),
+        "; ".join(f"{name} {choice}" for name, choice in _ways(built).items()),
         *built.format.report(),
     ]
     if built.missing:
@@ -244,6 +245,11 @@ def _opening(recipe: Recipe, built: Assembly, checkpoint: Path | None) -> list[s
     if checkpoint is not None:
         lines.append(f"going on from {checkpoint.name}")
     return lines
+
+
+def _ways(built: Assembly) -> dict[str, runtime.Choice]:
+    run = built.run
+    return choose_ways(run.encoder, run.settings, run.place.device, run.precision)
 
 
 def _outcome(folder: Path, state: State) -> Pretrained:

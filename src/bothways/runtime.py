@@ -29,12 +29,22 @@ RECORDED = ("bothways", "torch", "numpy", "tokenizers", "safetensors", "pydantic
 
 
 @dataclass(frozen=True)
-class Precision:
+class Choice:
+    """One way out of several to compute the same, and why."""
+
+    name: str
+    reason: str
+    """The end of a sentence that begins with the name."""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.reason}"
+
+
+@dataclass(frozen=True)
+class Precision(Choice):
     """The number format of matrix products; weights, moments and losses stay in float32."""
 
     name: Literal["bf16", "float32"]
-    reason: str
-    """Why, as the end of a sentence that begins with the name."""
 
     def autocast(self, device: torch.device) -> contextlib.AbstractContextManager[None]:
         """Return a context in which matrix products run in this precision on `device`."""
@@ -118,6 +128,20 @@ def _processor_quota(limits: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
 def find_compiler() -> str | None:
     """Return the name of a C++ compiler on the search path, or None."""
     return next((name for name in ("c++", "g++", "clang++") if shutil.which(name)), None)
+
+
+def choose_compile(device: torch.device, wanted: bool | Literal["auto"] = "auto") -> Choice:
+    """Return whether `torch.compile` compiles the blocks: "on" or "off".
+
+    Raises `UsageError` where it is asked for and cannot work.
+    """
+    if wanted == "auto" and device.type == "cpu":
+        return Choice("off", "because on a processor it is slower (docs/lab-notes.md)")
+    if wanted == "auto":
+        return Choice("off", "because on a GPU it was not measured; training.compile=true tries it")
+    if wanted:
+        check_compiler(device)
+    return Choice("on" if wanted else "off", "as asked")
 
 
 def check_compiler(device: torch.device) -> None:

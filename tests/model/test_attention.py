@@ -7,10 +7,10 @@ import torch
 from model_cases import every_backbone, is_padding, make_encoder, make_objective, pairs, rng, stream
 
 from bothways.batch import NEVER
-from bothways.model import attention
 from bothways.model.attention import RelativeAttention, SelfAttention, Sight
 from bothways.model.backbones import OFFERS
 from bothways.model.backbones.transformer_xl import TransformerXLSight
+from bothways.model.kernels import ATTENTIONS
 
 
 @every_backbone
@@ -47,28 +47,33 @@ def test_rows_of_nothing_but_padding_and_probes_that_fill_a_row_give_no_nan(back
         assert encoder(batch)[0].isfinite().all()
 
 
-def test_the_explicit_path_equals_the_fused_kernel(monkeypatch):
-    encoder = make_encoder("bert")
+@every_backbone
+def test_the_explicit_path_equals_the_fused_kernel(backbone):
+    encoder = make_encoder(backbone)
     batch = make_objective("masked", encoder).corrupt(pairs(), rng())
-    fused = encoder(batch)[0]
-    monkeypatch.setattr(attention, "_explicit_is_faster", lambda query: True)
-    explicit = encoder(batch)[0]
     text = ~is_padding(batch)
-    torch.testing.assert_close(explicit[text], fused[text], atol=1e-12, rtol=0.0)
+    encoder.use_attention("fused")
+    fused = encoder(batch)[0][text]
+    encoder.use_attention("explicit")
+    explicit = encoder(batch)[0][text]
+    assert not torch.equal(explicit, fused)
+    torch.testing.assert_close(explicit, fused, atol=1e-12, rtol=0.0)
 
 
-def test_in_bfloat16_the_explicit_path_stays_as_near_to_the_truth_as_the_fused_kernel(monkeypatch):
-    encoder = make_encoder("bert", dtype=torch.float32)
+@every_backbone
+def test_in_bfloat16_the_explicit_path_stays_as_near_to_the_truth_as_the_fused_kernel(backbone):
+    encoder = make_encoder(backbone, dtype=torch.float32)
     objective = make_objective("masked", encoder)
     batch = objective.corrupt(pairs(), rng())
     text = ~is_padding(batch)
     truth = encoder(batch)[0][text].detach()
     errors = {}
-    for explicit in (True, False):
-        monkeypatch.setattr(attention, "_explicit_is_faster", lambda query, chosen=explicit: chosen)
+    for name in ATTENTIONS:
+        encoder.use_attention(name)
         with torch.autocast("cpu", torch.bfloat16):
-            errors[explicit] = (encoder(batch)[0][text].detach() - truth).abs().mean().item()
-    assert 0 < errors[True] < 1.5 * errors[False] < 0.1
+            found = encoder(batch)[0][text].detach()
+        errors[name] = (found - truth).abs().mean().item()
+    assert 0 < errors["explicit"] < 1.5 * errors["fused"] < 0.1
 
 
 @every_backbone
@@ -106,7 +111,7 @@ def test_attention_dropout_is_its_own_and_only_in_training():
 
 def test_what_is_hidden_counts_for_exactly_nothing():
     sees = torch.tensor([[[True, False], [False, False]]])
-    sight = Sight.of(2, sees, torch.float32)
+    sight = Sight.of(sees, torch.float32)
     assert sight.sighted.flatten().tolist() == [1.0, 0.0]
     assert torch.softmax(sight.hiding[0, 0, 0], -1).tolist() == [1.0, 0.0]
-    assert Sight.of(2, None, torch.float32).hiding is None
+    assert Sight.of(None, torch.float32).hiding is None

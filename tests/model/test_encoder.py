@@ -26,6 +26,7 @@ from model_cases import (
 )
 
 from bothways.batch import IGNORED, Batch, Memory
+from bothways.model.dropout import Dropout
 from bothways.model.encoder import Encoder
 
 CLOSE = {"atol": 1e-12, "rtol": 0.0}
@@ -100,7 +101,7 @@ def pass_with_stopped_gradient(encoder: Encoder, batch: Batch, cut: int) -> torc
     sight = encoder.look(batch, None, hidden.dtype)
     for block in encoder.blocks:
         hidden = torch.cat([hidden[:, :cut].detach(), hidden[:, cut:]], dim=1)
-        hidden = block(hidden, None, sight)
+        hidden = block(hidden, hidden, sight)
     return encoder.final(hidden)
 
 
@@ -152,6 +153,53 @@ def test_memory_of_other_documents_is_not_seen():
     torch.testing.assert_close(other, alone, **CLOSE)
     assert (same - alone).abs().max() > 0.01
     assert torch.equal(kept.documents, batch.documents[:, :8])
+
+
+def learned(encoder, objective, steps, *, everywhere):
+    """Return loss, gradients, hidden states and memory after rows that follow each other, from all states or few."""
+    memory, total = None, 0.0
+    for batch in steps:
+        wanted = None if everywhere else objective.reads(batch)
+        hidden, memory = encoder(batch, memory, wanted)
+        total = total + sum(
+            part.sum for part in objective.losses(hidden, encoder.token_embedding, batch).values()
+        )
+    parameters = [*encoder.parameters(), *objective.parameters()]
+    return total, torch.autograd.grad(total, parameters, allow_unused=True), hidden, memory
+
+
+@every_case
+def test_computing_only_what_the_loss_reads_changes_no_state_loss_gradient_or_memory(case):
+    encoder, objective = case.build(**({"memory": 8} if case.backbone == "transformer_xl" else {}))
+    rows = [stream(step).examples for step in range(2)] if case.format == "stream" else [case.examples]
+    steps = [objective.corrupt(examples, rng(step)) for step, examples in enumerate(rows)]
+    loss, gradients, hidden, memory = learned(encoder, objective, steps, everywhere=False)
+    plain_loss, plain_gradients, plain_hidden, plain_memory = learned(
+        encoder, objective, steps, everywhere=True
+    )
+    torch.testing.assert_close(loss, plain_loss, **CLOSE)
+    for mine, plain in zip(gradients, plain_gradients, strict=True):
+        torch.testing.assert_close(mine, plain, atol=1e-10, rtol=0.0)
+    wanted = objective.reads(steps[-1])
+    is_wanted = torch.zeros(hidden.shape[:2], dtype=torch.bool).scatter_(1, wanted, True)
+    torch.testing.assert_close(hidden[is_wanted], plain_hidden[is_wanted], **CLOSE)
+    assert not is_wanted.all()
+    assert hidden[~is_wanted].isnan().all()
+    assert (memory is None) == (plain_memory is None)
+    if memory is not None:
+        for mine, plain in zip(memory.states, plain_memory.states, strict=True):
+            torch.testing.assert_close(mine, plain, **CLOSE)
+
+
+@every_backbone
+def test_any_queries_may_be_wanted_in_any_order_and_more_than_once(backbone):
+    encoder = make_encoder(backbone)
+    batch = make_objective("permutation", encoder).corrupt(packed(), rng())
+    last = batch.num_slots + batch.num_probes - 1
+    wanted = torch.tensor([[last, 0, 3], [3, 3, 3], [0, last, 0], [5, 16, 4]])
+    rows = torch.arange(4)[:, None]
+    few = encoder(batch, None, wanted)[0]
+    torch.testing.assert_close(few[rows, wanted], encoder(batch)[0][rows, wanted], **CLOSE)
 
 
 def test_no_memory_is_returned_where_the_batch_carries_none_or_the_backbone_keeps_none():
@@ -269,7 +317,7 @@ def test_hidden_dropout_stands_everywhere_the_paper_has_it(backbone, places):
     encoder = make_encoder(backbone, dropout=0.3)
     acted = []
     for module in encoder.modules():
-        if isinstance(module, torch.nn.Dropout) and module.p == 0.3:
+        if isinstance(module, Dropout) and module.share == 0.3:
             module.register_forward_hook(lambda module, given, dropped: acted.append(dropped == 0))
     encoder(make_objective("masked", encoder).corrupt(whole(), rng()))
     assert len(acted) == places

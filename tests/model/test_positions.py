@@ -6,7 +6,8 @@ import pytest
 import torch
 from model_cases import make_encoder, make_objective, rng, stream
 
-from bothways.model.positions import positions_of, relative_encodings, shift_to_distances, sinusoids
+from bothways.model.kernels.shift import shift
+from bothways.model.positions import RelativePositions, positions_of, relative_encodings, sinusoids
 
 SHAPES = [(5, 0, 0), (5, 3, 0), (5, 3, 4), (1, 0, 1), (1, 4, 2), (2, 7, 1)]
 
@@ -24,6 +25,11 @@ def relative_of(slots: int, memory: int, probes: int, rows: int = 2):
     return positions_of(batch, memory, 32, 3, torch.float64)
 
 
+def shifted(every: torch.Tensor, relative: RelativePositions) -> torch.Tensor:
+    """Shift as attention does."""
+    return shift(every, relative.slots, relative.keys, relative.probes)
+
+
 @pytest.mark.parametrize(("slots", "memory", "probes"), SHAPES)
 def test_the_shift_equals_looking_up_the_distance_of_each_query_and_key(slots, memory, probes):
     relative = relative_of(slots, memory, probes)
@@ -35,10 +41,10 @@ def test_the_shift_equals_looking_up_the_distance_of_each_query_and_key(slots, m
     distance = memory + place[:, :, None] - torch.arange(memory + slots)
     column = (memory + slots - 1 - distance)[:, None].expand(-1, 3, -1, -1)
     expected = every.gather(3, column)
-    shifted = shift_to_distances(every, relative)
-    assert torch.equal(shifted, expected)
+    found = shifted(every, relative)
+    assert torch.equal(found, expected)
     weights = torch.randn_like(expected)
-    (ours,) = torch.autograd.grad((shifted * weights).sum(), every)
+    (ours,) = torch.autograd.grad((found * weights).sum(), every)
     (plain,) = torch.autograd.grad((expected * weights).sum(), every)
     assert torch.equal(ours, plain)
 
@@ -47,14 +53,14 @@ def test_the_shift_equals_looking_up_the_distance_of_each_query_and_key(slots, m
 def test_the_gradient_of_the_shift_is_right(slots, memory, probes):
     relative = relative_of(slots, memory, probes)
     every = torch.randn(2, 2, slots + probes, 2 * slots + memory - 1, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda tensor: shift_to_distances(tensor, relative), every)
+    assert torch.autograd.gradcheck(lambda tensor: shifted(tensor, relative), every)
 
 
 def test_the_shift_reads_tensors_that_are_not_contiguous():
     relative = relative_of(5, 3, 2)
     every = torch.randn(7, 2, 2, 12, dtype=torch.float64).permute(1, 2, 0, 3)
     assert not every.is_contiguous()
-    assert torch.equal(shift_to_distances(every, relative), shift_to_distances(every.contiguous(), relative))
+    assert torch.equal(shifted(every, relative), shifted(every.contiguous(), relative))
 
 
 def test_columns_of_the_encodings_fall_from_the_furthest_memory_to_the_last_slot():
@@ -90,3 +96,19 @@ def test_memory_counts_as_segment_zero_and_a_probe_has_the_segment_of_its_slot()
     assert torch.equal(relative.key_segments[:, 5:].int().argmax(-1), batch.segments)
     probed = relative.query_segments[:, batch.num_slots :].int().argmax(-1)
     assert torch.equal(probed, batch.segments.gather(1, batch.probes))
+
+
+def test_some_queries_of_a_batch_stand_where_they_stood_and_keep_their_segments():
+    encoder = make_encoder("transformer_xl", memory=8)
+    batch = make_objective("permutation", encoder).corrupt(stream(0).examples, rng())
+    relative = positions_of(batch, 5, 32, 3, torch.float64)
+    queries = batch.num_slots + batch.num_probes
+    wanted = torch.tensor([[0, 15, queries - 1], [3, 3, 16], [queries - 1, 7, 17], [1, 0, 2]])
+    every = torch.randn(4, 2, queries, 2 * 16 + 5 - 1, dtype=torch.float64)
+    rows = torch.arange(4)[:, None]
+    some = relative.at(wanted)
+    taken = every.transpose(1, 2)[rows, wanted].transpose(1, 2)
+    kept = shifted(every, relative).transpose(1, 2)[rows, wanted].transpose(1, 2)
+    assert torch.equal(shifted(taken, some), kept)
+    assert torch.equal(some.query_segments, relative.query_segments[rows, wanted])
+    assert torch.equal(some.key_segments, relative.key_segments)

@@ -149,14 +149,19 @@ def test_run_lengths_have_probability_one_in_n(longest):
     assert (run_lengths(1, 100, rng()) == 1).all()
 
 
+def spans_of_one_lap(count: int, context: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    """Return first word and length of the spans of the first lap through one row, in the order of the text."""
+    first, lengths, lap = spans_in_contexts(np.array([count]), 5, context, rng())
+    kept = (lap == 0) & (lengths > 0)
+    return first[kept], lengths[kept]
+
+
 def test_spans_lie_within_contexts_that_tile_the_row_and_have_probability_one_in_n():
     count, context = 60_000, 6
-    spans = sorted(spans_in_contexts(count, 5, context, rng()))
-    lengths = np.array([length for _, length in spans])
+    firsts, lengths = spans_of_one_lap(count, context)
     counts = np.bincount(lengths, minlength=6)[1:]
-    assert stats.chisquare(counts, ONE_IN_N * len(spans)).pvalue > 1e-3
+    assert stats.chisquare(counts, ONE_IN_N * len(lengths)).pvalue > 1e-3
     begins = np.cumsum(lengths * context) - lengths * context
-    firsts = np.array([first for first, _ in spans])
     # A span that would leave the row is dropped, and only the last context can hold such a one.
     assert (firsts >= begins).all()
     assert (firsts + lengths <= begins + lengths * context).all()
@@ -170,9 +175,107 @@ def test_spans_lie_within_contexts_that_tile_the_row_and_have_probability_one_in
     assert hidden == pytest.approx(1 / context, abs=0.001)
 
 
-def test_spans_come_in_random_order():
-    firsts = np.array([first for first, _ in spans_in_contexts(6000, 5, 6, rng())])
-    assert abs(stats.spearmanr(firsts, np.arange(len(firsts))).statistic) < 0.15
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=4), st.integers(1, 6), st.integers(1, 7))
+def test_spans_of_any_row_stay_in_it_and_tile_it_at_least_once(counts, longest, context):
+    first, lengths, lap = spans_in_contexts(np.array(counts), longest, context, rng())
+    for row, count in enumerate(counts):
+        real = lengths[row] > 0
+        assert (first[row][real] + lengths[row][real] <= count).all()
+        assert (first[row][real] >= 0).all()
+        assert (lengths[row] <= longest).all()
+        assert (np.diff(lap[row]) >= 0).all()
+        assert count == 0 or lap[row, -1] > 0 or first[row, -1] + context * longest >= count
+        for turn in np.unique(lap[row]):
+            spans = [
+                range(begin, begin + length)
+                for begin, length in zip(
+                    first[row][lap[row] == turn], lengths[row][lap[row] == turn], strict=True
+                )
+            ]
+            hidden = [word for span in spans for word in span]
+            assert len(set(hidden)) == len(hidden)
+
+
+def test_spans_are_taken_in_random_order():
+    """A goal that needs half of the spans finds them anywhere in the row."""
+    words = np.tile(np.arange(480), (400, 1))
+    chosen = choose_spans(words, np.full(400, 40), 5, 6, rng())
+    places = np.nonzero(chosen)[1]
+    assert stats.chisquare(np.bincount(places // 120, minlength=4)).pvalue > 1e-4
+
+
+def test_a_span_that_is_hidden_whole_has_probability_one_in_n():
+    words = np.tile(np.arange(1200), (200, 1))
+    # Half of what the contexts would hide, so that hardly two spans touch, and only the last of a row is cut.
+    chosen = choose_spans(words, np.full(200, 20), 5, 60, rng())
+    edges = np.flatnonzero(np.diff(chosen.astype(int), axis=1, prepend=0, append=0))
+    lengths = np.diff(edges)[::2]
+    counts = np.bincount(lengths, minlength=6)[1:6]
+    assert counts / counts.sum() == pytest.approx(ONE_IN_N, abs=0.06)
+
+
+def hidden_by_loop(sizes: list[int], goal: int) -> list[bool]:
+    """Take items one after the other if they fit."""
+    taken = []
+    for size in sizes:
+        taken.append(0 < size <= goal)
+        goal -= size * taken[-1]
+    return taken
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 5), min_size=7, max_size=7), min_size=1, max_size=4), st.integers(0, 20)
+)
+def test_items_that_fit_are_taken_in_order_as_a_loop_would(sizes, goal):
+    taken, left = masking._take_in_order(np.array(sizes), np.full(len(sizes), goal))
+    assert taken.tolist() == [hidden_by_loop(row, goal) for row in sizes]
+    assert left.tolist() == [goal - sum(np.array(row)[mine]) for row, mine in zip(sizes, taken, strict=True)]
+
+
+def turns_by_loop(numbers: list[int], runs: list[tuple[int, int, int]]) -> dict[int, int]:
+    """Return the earliest turn of every word that a run reaches, by the slot at which the word begins."""
+    bounds: list[list[int]] = []
+    for slot, number in enumerate(numbers):
+        if number >= 0 and (slot == 0 or numbers[slot - 1] != number):
+            bounds.append([slot, slot])
+        if number >= 0:
+            bounds[-1][1] = slot + 1
+    turns: dict[int, int] = {}
+    for first, length, turn in runs:
+        place = None
+        for begin, end in bounds[first : first + length]:
+            if place not in (None, begin):
+                break
+            turns[begin] = min(turn, turns.get(begin, turn))
+            place = end
+    return turns
+
+
+@given(token_rows, st.data())
+def test_words_get_the_turn_of_the_earliest_run_that_reaches_them(tokens, data):
+    words = word_numbers(examples_of(tokens), VOCABULARY)
+    found = masking._find_words(words)
+    run = st.tuples(st.integers(0, 25), st.integers(0, 4), st.integers(0, 2**28 - 1))
+    runs = [data.draw(st.lists(run, min_size=5, max_size=5)) for _ in words]
+    first, lengths, turn = np.moveaxis(np.array(runs), 2, 0)
+    # A run begins at a word of its row.
+    lengths = np.where(first < found.counts[:, None], lengths, 0)
+    turns = masking._turns_of_runs(found, first, lengths, turn)
+    for row, numbers in enumerate(words.tolist()):
+        mine = zip(first[row].tolist(), lengths[row].tolist(), turn[row].tolist(), strict=True)
+        slots = turns[row][turns[row] != masking._NEVER]
+        got = {int(slot % 2**32) - row * words.shape[1]: int(slot >> 32) for slot in slots}
+        assert got == turns_by_loop(numbers, [each for each in mine if each[1]])
+
+
+@given(token_rows, st.integers(0, 30), st.integers(0, 1000))
+def test_tokens_are_chosen_as_by_sorting_their_draws(tokens, goal, seed):
+    allowed = tokens > MASK
+    wanted = np.minimum(goal, allowed.sum(axis=1))
+    draws = np.where(allowed, rng(seed).random(allowed.shape), 2.0)
+    chosen = choose_tokens(allowed, wanted, rng(seed))
+    for row in range(len(tokens)):
+        assert set(np.flatnonzero(chosen[row])) == set(np.argsort(draws[row])[: wanted[row]])
 
 
 def test_released_spans_begin_with_a_word_and_count_subwords():

@@ -28,6 +28,7 @@ from scored import scored_slots
 from bothways.batch import IGNORED, Batch, Examples, Loss
 from bothways.config import Settings
 from bothways.objectives import build_objective
+from bothways.objectives.masked import Masked, MaskedSettings
 from bothways.objectives.permutation import PermutationSettings
 
 
@@ -123,6 +124,35 @@ def test_the_pair_loss_reads_the_state_at_cls_wherever_it_stands():
         assert len(at_cls) == len(examples.labels) == pair.count(batch)
         expected = torch.nn.functional.cross_entropy(pair.head(at_cls), batch.labels, reduction="sum")
         torch.testing.assert_close(pair.loss(hidden, batch).sum, expected, atol=1e-12, rtol=0.0)
+
+
+@every_case
+def test_what_is_read_is_what_is_scored_and_cls_where_there_is_a_pair_loss(case):
+    _, objective = case.build()
+    batch = objective.corrupt(case.examples, rng())
+    queries = batch.num_slots + batch.num_probes
+    read = [set(row) for row in objective.reads(batch).tolist()]
+    for index, target in zip(batch.scored.tolist(), batch.targets.tolist(), strict=True):
+        assert index % queries in read[index // queries] or target == IGNORED
+    if objective.extras:
+        at_cls = (batch.tokens == CLS).int().argmax(dim=1).tolist()
+        assert all(slot in row for slot, row in zip(at_cls, read, strict=True))
+
+
+def test_a_loss_of_its_own_reads_every_state_unless_it_says_otherwise():
+    class OfItsOwn(Masked):
+        def losses(self, hidden: torch.Tensor, embedding: torch.Tensor, batch: Batch) -> dict[str, Loss]:
+            return {"masked": Loss(hidden.sum(), hidden.numel())}
+
+    encoder = make_encoder("bert")
+    inherited = make_objective("masked", encoder)
+    batch = inherited.corrupt(whole(), rng())
+    assert torch.equal(inherited.reads(batch), batch.asked)
+    assert inherited.reads(dataclasses.replace(batch, asked=None)) is None
+    objective = OfItsOwn(MaskedSettings(), VOCABULARY, encoder, {})
+    assert objective.reads(batch) is None
+    losses, _ = objective(encoder, batch)
+    assert losses["masked"].sum.isfinite()
 
 
 def test_a_pair_loss_without_labels_is_refused():

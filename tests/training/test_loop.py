@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+import torch.nn.functional as F
 from test_distributed import free_port
 from tiny_runs import (
     MODELS,
@@ -57,7 +58,9 @@ def joined(batches):
         parts[name] = torch.cat(
             [absent(batch) if one is None else one for batch, one in zip(batches, held, strict=True)]
         )
-    return dataclasses.replace(first, **parts)
+    most = max(batch.asked.shape[1] for batch in batches)
+    filled = [F.pad(batch.asked, (0, most - batch.asked.shape[1])) for batch in batches]
+    return dataclasses.replace(first, asked=torch.cat(filled), **parts)
 
 
 class Joining:

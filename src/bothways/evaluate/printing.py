@@ -9,9 +9,9 @@ WIDTH = 120
 """Columns; wide enough for the unigram and three models side by side."""
 
 
-def lines_of(*tables: Table) -> list[str]:
-    """Return the lines of `tables` without colours or trailing spaces."""
-    console = Console(file=StringIO(), width=WIDTH, color_system=None, force_terminal=False)
+def lines_of(*tables: Table, width: int = WIDTH) -> list[str]:
+    """Return the lines of `tables` without colours or trailing spaces, of at most `width` columns."""
+    console = Console(file=StringIO(), width=width, color_system=None, force_terminal=False)
     with console.capture() as captured:
         for table in tables:
             console.print(table)

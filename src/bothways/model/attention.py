@@ -8,10 +8,14 @@ Shapes: B rows, Q queries, K keys, N slots, H heads, D width of a head, P relati
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bothways.model.positions import RelativePositions, shift_to_distances
+from bothways.model.dtypes import compute_dtype
+from bothways.model.kernels import ATTENTIONS, AttentionName, choose_attention
+from bothways.model.kernels.far import Far
+from bothways.model.kernels.rows import take
+from bothways.model.positions import RelativePositions
+from bothways.runtime import Choice
 
 HIDDEN_SCORE = -1e30
 """Added to the scores of invisible keys; finite, so that a query that sees nothing gives no NaN."""
@@ -21,36 +25,72 @@ HIDDEN_SCORE = -1e30
 class Sight:
     """What every layer shares about one batch: who sees whom, from how far, across which segments."""
 
-    slots: int
-    """How many of the queries are slots; the others are probes."""
     hiding: Tensor | None
     """float [B, 1, Q, K]: 0 where visible, `HIDDEN_SCORE` elsewhere; absent: all is visible."""
     sighted: Tensor | None
     """float [B, Q, 1]: 0 for queries that see nothing at all; their attention is zero, not an average."""
     relative: RelativePositions | None = None
+    runs: Tensor | None = None
+    """int32 [documents + 1]: where documents begin in all rows, if they are all that hides anything."""
 
     @classmethod
     def of(
-        cls, slots: int, visible: Tensor | None, dtype: torch.dtype, relative: RelativePositions | None = None
+        cls, visible: Tensor | None, dtype: torch.dtype, relative: RelativePositions | None = None
     ) -> "Sight":
         """Build the additive form of a visibility mask bool [B, Q, K] in the dtype of the scores."""
         if visible is None:
-            return cls(slots, None, None, relative)
+            return cls(None, None, relative)
         hiding = torch.zeros(visible.shape, dtype=dtype, device=visible.device)
         hiding = hiding.masked_fill_(~visible, HIDDEN_SCORE)[:, None]
-        return cls(slots, hiding, visible.any(-1, keepdim=True).to(dtype), relative)
+        return cls(hiding, visible.any(-1, keepdim=True).to(dtype), relative)
+
+    def at(self, wanted: Tensor) -> "Sight":
+        """Return the sight of some queries only, int64 [B, wanted]."""
+        return Sight(
+            None if self.hiding is None else take(self.hiding[:, 0], wanted)[:, None],
+            None if self.sighted is None else take(self.sighted, wanted),
+            None if self.relative is None else self.relative.at(wanted),
+        )
 
 
-class SelfAttention(nn.Module):
+class Attention(nn.Module):
+    """What both kinds share: heads, dropout of weights, and the choice of how to compute."""
+
+    implementation: AttentionName = "auto"
+    is_relative = False
+
+    def __init__(self, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.dropout = dropout
+
+    def choice(self, device: torch.device, dtype: torch.dtype) -> Choice:
+        """Return how this layer computes on `device` when products have `dtype`."""
+        return choose_attention(
+            self.implementation, device.type, dtype, relative=self.is_relative, dropout=self._dropout()
+        )
+
+    def attend(
+        self, query: Tensor, key: Tensor, value: Tensor, sight: Sight, far: Far | None = None
+    ) -> Tensor:
+        """Mix the values of visible keys; `query` and `key` [B, H, *, E], `value` [B, H, K, D], giving [B, H, Q, D]."""
+        hiding = None if sight.hiding is None else sight.hiding.to(query.dtype)
+        scale = value.shape[-1] ** -0.5
+        compute = ATTENTIONS[self.choice(query.device, query.dtype).name]
+        return compute(query, key, value, hiding, scale, self._dropout(), far, sight.runs)
+
+    def _dropout(self) -> float:
+        return self.dropout if self.training else 0.0
+
+
+class SelfAttention(Attention):
     """Multi-head attention (Vaswani et al. 2017, section 3.2), as in BERT.
 
     Attention(Q, K, V) = softmax(Q Kᵀ / √D) V in each head, then one output projection.
     """
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.heads = heads
-        self.dropout = dropout
+        super().__init__(heads, dropout)
         self.query = nn.Linear(width, width)
         self.key = nn.Linear(width, width)
         self.value = nn.Linear(width, width)
@@ -58,20 +98,15 @@ class SelfAttention(nn.Module):
 
     def forward(self, hidden: Tensor, source: Tensor, sight: Sight) -> Tensor:
         """Attend from `hidden` [B, Q, width] to `source` [B, K, width]; return [B, Q, width]."""
+        source = source.to(compute_dtype(source))
         query = split_heads(self.query(hidden), self.heads)
         key = split_heads(self.key(source), self.heads)
         value = split_heads(self.value(source), self.heads)
-        dropout = self.dropout if self.training else 0.0
-        if _explicit_is_faster(query):
-            scores = (query * query.shape[-1] ** -0.5) @ key.transpose(2, 3)
-            mixed = _weigh(scores, value, sight, dropout)
-        else:
-            hiding = None if sight.hiding is None else sight.hiding.to(query.dtype)
-            mixed = F.scaled_dot_product_attention(query, key, value, hiding, dropout)
+        mixed = self.attend(query, key, value, sight)
         return self.output(_blinded(merge_heads(mixed), sight))
 
 
-class RelativeAttention(nn.Module):
+class RelativeAttention(Attention):
     """Attention with relative positions and segments (Dai et al. 2019, section 3.3; Yang et al. 2019, section 2.5).
 
     score(q, k) = (q + u)·k + (q + v)·r(distance) + (q + s)·g(segments differ), all divided by √D
@@ -81,11 +116,10 @@ class RelativeAttention(nn.Module):
     """
 
     num_segments = 3
+    is_relative = True
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.heads = heads
-        self.dropout = dropout
+        super().__init__(heads, dropout)
         head = width // heads
         self.query = nn.Linear(width, width, bias=False)
         self.key = nn.Linear(width, width, bias=False)
@@ -100,42 +134,42 @@ class RelativeAttention(nn.Module):
     def forward(self, hidden: Tensor, source: Tensor, sight: Sight) -> Tensor:
         """Attend from `hidden` [B, Q, width] to `source` [B, K, width]; return [B, Q, width]."""
         assert sight.relative is not None
-        scale = (hidden.shape[-1] // self.heads) ** -0.5
-        query = self.query(hidden).unflatten(-1, (self.heads, -1)) * scale
+        source = source.to(compute_dtype(source))
+        query = self.query(hidden)
         key = split_heads(self.key(source), self.heads)
         value = split_heads(self.value(source), self.heads)
-        by_content, by_position, by_segment = (
-            query + bias.to(query.dtype) * scale
-            for bias in (self.content_bias, self.position_bias, self.segment_bias)
+        relative = sight.relative
+        far = Far(
+            self._biased(query, self.position_bias),
+            split_heads(self.distance(relative.encodings), self.heads),
+            relative.slots,
+            relative.probes,
+            relative.direction,
         )
-        by_distance = self._distance_scores(by_position, sight.relative)
-        asking, answering = self._with_segments(by_content, by_segment, key, sight.relative)
-        scores = torch.baddbmm(
-            by_distance.flatten(0, 1), asking.flatten(0, 1), answering.flatten(0, 1).transpose(1, 2)
-        ).view_as(by_distance)
-        dropout = self.dropout if self.training else 0.0
-        mixed = _weigh(scores, value, sight, dropout)
+        mixed = self.attend(*self._with_segments(query, key, relative), value, sight, far)
         return self.output(_blinded(merge_heads(mixed), sight))
 
-    def _distance_scores(self, query: Tensor, relative: RelativePositions) -> Tensor:
-        """Return (q + v)·r(distance) [B, H, Q, K] for `query` [B, Q, H, D], already scaled."""
-        encodings = self.distance(relative.encodings).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        if relative.backward is None:
-            encodings = encodings.expand(len(query), -1, -1, -1)
-        else:
-            encodings = encodings.index_select(0, relative.backward)
-        every_distance = query.transpose(1, 2) @ encodings.transpose(2, 3)
-        return shift_to_distances(every_distance, relative)
+    def _biased(self, query: Tensor, bias: Tensor) -> Tensor:
+        """Return [B, H, Q, D] of `query` [B, Q, width] plus `bias` [H, D].
+
+        Added before the heads are split, the bias has a gradient that sums rows lying one after the other.
+        """
+        return split_heads(query + bias.flatten().to(query.dtype), self.heads)
 
     def _with_segments(
-        self, by_content: Tensor, by_segment: Tensor, key: Tensor, relative: RelativePositions
+        self, query: Tensor, key: Tensor, relative: RelativePositions
     ) -> tuple[Tensor, Tensor]:
-        """Return queries [B, H, Q, D + 3] and keys [B, H, K, D + 3] whose product is (q+u)·k + (q+s)·g."""
-        shared, differing = torch.einsum("bqhd,ghd->gbhq", by_segment, self.segments.to(by_segment.dtype))
-        at_segment = relative.query_segments[:, None]
-        own = torch.where(at_segment, shared[..., None], differing[..., None])
+        """Return queries [B, H, Q, D + 3] and keys [B, H, K, D + 3] whose product is (q+u)·k + (q+s)·g.
+
+        Of g only the difference matters: what a query gives to all keys alike, softmax takes away again.
+        """
+        shared, differing = self.segments.to(query.dtype)
+        gain = self._biased(query, self.segment_bias) @ (shared - differing)[:, :, None]
+        own = gain * relative.query_segments[:, None].to(query.dtype)
         keys = relative.key_segments[:, None].to(key.dtype).expand(-1, self.heads, -1, -1)
-        return torch.cat([by_content.transpose(1, 2), own], dim=-1), torch.cat([key, keys], dim=-1)
+        return torch.cat([self._biased(query, self.content_bias), own], dim=-1), torch.cat(
+            [key, keys], dim=-1
+        )
 
 
 def split_heads(hidden: Tensor, heads: int) -> Tensor:
@@ -148,19 +182,6 @@ def merge_heads(mixed: Tensor) -> Tensor:
     return mixed.transpose(1, 2).flatten(2)
 
 
-def _weigh(scores: Tensor, value: Tensor, sight: Sight, dropout: float) -> Tensor:
-    """Return softmax(scores) · value over the visible keys; scores [B, H, Q, K], value [B, H, K, D]."""
-    if sight.hiding is not None:
-        scores = scores + sight.hiding.to(scores.dtype)
-    weights = torch.softmax(scores, dim=-1)
-    return F.dropout(weights, dropout, training=dropout > 0).to(value.dtype) @ value
-
-
 def _blinded(mixed: Tensor, sight: Sight) -> Tensor:
     """Silence the queries that see nothing: softmax would hand them an average of what is hidden."""
     return mixed if sight.sighted is None else mixed * sight.sighted.to(mixed.dtype)
-
-
-def _explicit_is_faster(query: Tensor) -> bool:
-    """Say whether plain products beat the fused kernel: bfloat16 on a CPU (docs/lab-notes.md, attention)."""
-    return query.device.type == "cpu" and query.dtype == torch.bfloat16

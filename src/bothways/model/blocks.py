@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bothways.model.attention import Sight
+from bothways.model.dropout import Dropout
 
 
 def _gelu_new(hidden: Tensor) -> Tensor:
@@ -27,7 +27,7 @@ class FeedForward(nn.Module):
         self.inner = nn.Linear(width, inner)
         self.outer = nn.Linear(inner, width)
         self.activation = ACTIVATIONS[activation]
-        self.inner_dropout = nn.Dropout(inner_dropout)
+        self.inner_dropout = Dropout(inner_dropout)
 
     def forward(self, hidden: Tensor) -> Tensor:
         return self.outer(self.inner_dropout(self.activation(self.inner(hidden))))
@@ -50,11 +50,9 @@ class Block(nn.Module):
         self.attention_norm = nn.LayerNorm(width, norm_epsilon)
         self.feed_forward = feed_forward
         self.feed_forward_norm = nn.LayerNorm(width, norm_epsilon)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
-    def forward(self, hidden: Tensor, past: Tensor | None, sight: Sight) -> Tensor:
-        """Map `hidden` [rows, slots + probes, width]; `past` [rows, memory, width] is seen, never changed."""
-        slots = hidden[:, : sight.slots]
-        source = slots if past is None else torch.cat([past.to(slots.dtype), slots], dim=1)
+    def forward(self, hidden: Tensor, source: Tensor, sight: Sight) -> Tensor:
+        """Map `hidden` [rows, queries, width], which attends to `source` [rows, keys, width]."""
         hidden = self.attention_norm(hidden + self.dropout(self.attention(hidden, source, sight)))
         return self.feed_forward_norm(hidden + self.dropout(self.feed_forward(hidden)))

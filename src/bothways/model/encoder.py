@@ -1,7 +1,7 @@
 """The encoder: embeddings, a stack of blocks, memory in and memory out.
 
     hidden = embed(batch)                      [rows, slots + probes, width]
-    hidden = block(hidden, memory, sight)      once a layer
+    hidden = block(hidden, source, sight)      once a layer; source = [memory | slots]
     memory' = the inputs of every layer at the row's first `carry` slots
 
 A backbone (`backbones/`) is a choice of embeddings, of the attention in each block and of the final step; this file
@@ -9,15 +9,20 @@ is the same for all of them. Probes travel as further rows of the same tensors, 
 every weight and every matrix product (Yang et al. 2019, section 2.3).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from bothways.batch import Batch, Memory
+from bothways.model.attention import Attention, Sight
+from bothways.model.dtypes import compute_dtype
 from bothways.model.heads import VocabularyHead
+from bothways.model.kernels import AttentionName
+from bothways.model.kernels.rows import spread, take
 from bothways.model.settings import EncoderSettings
+from bothways.runtime import Choice
 
 
 class Encoder(nn.Module):
@@ -50,29 +55,53 @@ class Encoder(nn.Module):
         self.recompute_activations = False
         """Trade time for memory: keep only the blocks' inputs and compute the rest again in the backward pass."""
 
+    def use_attention(self, name: AttentionName) -> None:
+        """Force one of `kernels.ATTENTIONS`, or leave it to them (`auto`)."""
+        for attention in self._attentions():
+            attention.implementation = name
+
+    def attention_choice(self, device: torch.device, dtype: torch.dtype) -> Choice:
+        """Return how attention is computed on `device` when products have `dtype`, and why."""
+        return next(self._attentions()).choice(device, dtype)
+
+    def _attentions(self) -> Iterator[Attention]:
+        return (module for module in self.modules() if isinstance(module, Attention))
+
     @property
     def token_embedding(self) -> Tensor:
         """Return float [vocabulary, width], shared with the vocabulary head."""
         weight: Tensor = self.embeddings.tokens.weight  # type: ignore[union-attr,assignment]
         return weight
 
-    def forward(self, batch: Batch, memory: Memory | None = None) -> tuple[Tensor, Memory | None]:
+    def forward(
+        self, batch: Batch, memory: Memory | None = None, wanted: Tensor | None = None
+    ) -> tuple[Tensor, Memory | None]:
         """Encode a batch.
 
         Returns the hidden states [rows, slots + probes, width] and the memory for the next row of each column,
-        which is None when the backbone keeps none or the batch carries none.
+        which is None when the backbone keeps none or the batch carries none. With `wanted`, int64 [rows, wanted], the
+        last layer computes these queries only; the states of all others are not numbers.
         """
         hidden = self.embeddings(batch)
-        sight = self.look(batch, memory, _compute_dtype(hidden))
+        sight = self.look(batch, memory, compute_dtype(hidden))
         inputs = []
         for layer, block in enumerate(self.blocks):
             inputs.append(hidden)
-            past = None if memory is None else memory.states[layer]
-            if self.recompute_activations and torch.is_grad_enabled():
-                hidden = checkpoint(block, hidden, past, sight, use_reentrant=False)
-            else:
-                hidden = block(hidden, past, sight)
-        return self.final(hidden), self._remember(batch, inputs, memory)
+            source = hidden[:, : batch.num_slots]
+            if memory is not None:
+                source = torch.cat([memory.states[layer].to(source.dtype), source], dim=1)
+            if wanted is not None and layer == len(self.blocks) - 1:
+                hidden, sight = take(hidden, wanted), sight.at(wanted)
+            hidden = self._through(block, hidden, source, sight)
+        hidden = self.final(hidden)
+        if wanted is not None:
+            hidden = spread(hidden, wanted, batch.num_slots + batch.num_probes)
+        return hidden, self._remember(batch, inputs, memory)
+
+    def _through(self, block: nn.Module, hidden: Tensor, source: Tensor, sight: Sight) -> Tensor:
+        if self.recompute_activations and torch.is_grad_enabled():
+            return checkpoint(block, hidden, source, sight, use_reentrant=False)
+        return block(hidden, source, sight)
 
     def _remember(self, batch: Batch, inputs: list[Tensor], memory: Memory | None) -> Memory | None:
         """Keep each layer's input at the first `carry` slots, after what was remembered before; no gradient."""
@@ -89,9 +118,3 @@ class Encoder(nn.Module):
             tuple(state[:, kept].contiguous() for state in states),
             None if documents is None else documents[:, kept].contiguous(),
         )
-
-
-def _compute_dtype(hidden: Tensor) -> torch.dtype:
-    """Return the dtype that matrix products of `hidden` will have: autocast's, where it is on."""
-    kind = hidden.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype

@@ -7,13 +7,14 @@ For a slot, `first` falls by one a row, so the whole shift is a strided view; a 
 The mapping is one-to-one within a row, so its gradient is a plain copy, deterministic and without atomics.
 """
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from bothways.batch import Batch
+from bothways.model.kernels.rows import take
 
 
 @dataclass(frozen=True)
@@ -22,16 +23,25 @@ class RelativePositions:
 
     encodings: Tensor
     """float [directions, distances, width]: column p encodes the distance (memory + slots - 1 - p)."""
-    backward: Tensor | None
-    """int64 [rows]: which direction a row reads in; absent: all read forward."""
+    direction: Tensor | None
+    """int64 [rows]: which encodings a row reads; absent: all read forward."""
     slots: int
     keys: int
     probes: Tensor | None
-    """int64 [rows, probes]: the slot at whose place each probe stands."""
+    """int64 [rows, probes]: the slot at whose place each probe stands; the queries before them are the slots."""
     query_segments: Tensor
     """bool [rows, queries, 3]: one-hot; a probe has the segment of its slot."""
     key_segments: Tensor
     """bool [rows, keys, 3]: one-hot; memory is always segment 0."""
+
+    def at(self, wanted: Tensor) -> "RelativePositions":
+        """Return what some queries need, int64 [rows, wanted]; all of them become probes at the place of a slot."""
+        places = torch.arange(self.slots, device=wanted.device).expand(len(wanted), -1)
+        if self.probes is not None:
+            places = torch.cat([places, self.probes], dim=1)
+        return dataclasses.replace(
+            self, probes=places.gather(1, wanted), query_segments=take(self.query_segments, wanted)
+        )
 
 
 def sinusoids(distances: Tensor, width: int, ratio: float = 10_000) -> Tensor:
@@ -65,72 +75,23 @@ def segment_one_hot(segments: Tensor, count: int) -> Tensor:
     return segments[:, :, None] == torch.arange(count, device=segments.device)
 
 
-def shift_to_distances(every_distance: Tensor, relative: RelativePositions) -> Tensor:
-    """Read the score of each (query, key) out of products with every distance.
-
-    `every_distance` is [rows, heads, queries, distances]; the result is [rows, heads, queries, keys].
-    """
-    slots, keys, probes = relative.slots, relative.keys, relative.probes
-    shifted: Tensor = _Shift.apply(every_distance, slots, keys, probes)  # type: ignore[no-untyped-call]
-    return shifted
-
-
-class _Shift(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, every: Tensor, slots: int, keys: int, probes: Tensor | None) -> Tensor:
-        ctx.slots, ctx.keys, ctx.probes, ctx.shape = slots, keys, probes, every.shape
-        every = every.contiguous()
-        if probes is None:
-            return _slot_view(every, slots, keys).clone()
-        shifted = every.new_empty(*every.shape[:3], keys)
-        shifted[:, :, :slots] = _slot_view(every, slots, keys)
-        index = _probe_columns(probes, slots, keys).expand(-1, every.shape[1], -1, -1)
-        shifted[:, :, slots:] = every[:, :, slots:].gather(3, index)
-        return shifted
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        every = gradient.new_zeros(ctx.shape)
-        _slot_view(every, ctx.slots, ctx.keys).copy_(gradient[:, :, : ctx.slots])
-        if ctx.probes is not None:
-            index = _probe_columns(ctx.probes, ctx.slots, ctx.keys).expand(-1, every.shape[1], -1, -1)
-            every[:, :, ctx.slots :].scatter_(3, index, gradient[:, :, ctx.slots :])
-        return every, None, None, None
-
-
-def _slot_view(every: Tensor, slots: int, keys: int) -> Tensor:
-    """View [B, H, Q, P] as [B, H, slots, keys]: row i begins at column slots - 1 - i."""
-    rows, heads, _, distances = every.shape
-    strides = every.stride()
-    return every.as_strided(
-        (rows, heads, slots, keys),
-        (strides[0], strides[1], distances - 1, 1),
-        every.storage_offset() + slots - 1,
-    )
-
-
-def _probe_columns(probes: Tensor, slots: int, keys: int) -> Tensor:
-    """Return int64 [rows, 1, probes, keys]: the column of each key in a probe's row."""
-    return (slots - 1 - probes)[:, None, :, None] + torch.arange(keys, device=probes.device)
-
-
 def positions_of(
     batch: Batch, memory: int, width: int, num_segments: int, dtype: torch.dtype
 ) -> RelativePositions:
     """Collect what relative attention in `dtype` needs of a batch, with `memory` slots remembered before each row."""
     segments = segment_one_hot(batch.segments, num_segments)
     remembered = segment_one_hot(batch.segments.new_zeros(len(batch.tokens), memory), num_segments)
-    backward = None if batch.backward is None else batch.backward.long()
+    direction = None if batch.backward is None else batch.backward.long()
     return RelativePositions(
         relative_encodings(
             batch.num_slots,
             memory,
             width,
-            both=backward is not None,
+            both=direction is not None,
             dtype=dtype,
             device=batch.tokens.device,
         ),
-        backward,
+        direction,
         batch.num_slots,
         memory + batch.num_slots,
         batch.probes,

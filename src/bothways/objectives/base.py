@@ -7,12 +7,11 @@ its own and enter it in the table of `objectives/__init__.py`.
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bothways.batch import IGNORED, Batch, Examples, Loss, Losses, Memory
+from bothways.model.dtypes import at_least_float32
 from bothways.model.encoder import Encoder
-from bothways.model.heads import at_least_float32
 from bothways.objectives.sentence_pair import SentencePair
 from bothways.vocabulary import Vocabulary
 
@@ -59,19 +58,30 @@ class Objective(nn.Module):
         self, encoder: Encoder, batch: Batch, memory: Memory | None = None
     ) -> tuple[Losses, Memory | None]:
         """Return the parts of the loss as sums, and the memory for the next rows."""
-        hidden, memory = encoder(batch, memory)
+        hidden, memory = encoder(batch, memory, self.reads(batch))
         return self.losses(hidden, encoder.token_embedding, batch), memory
 
+    def reads(self, batch: Batch) -> Tensor | None:
+        """Return the queries whose hidden states `losses` looks at, int64 [rows, read]; None for all of them.
+
+        The last layer computes only these. An objective with `losses` of its own has all, unless it says otherwise.
+        """
+        if batch.asked is None or type(self).losses is not Objective.losses:
+            return None
+        return torch.cat([batch.asked, *(extra.reads(batch) for _, extra in self._extras())], dim=1)
+
     def losses(self, hidden: Tensor, embedding: Tensor, batch: Batch) -> Losses:
-        """Score `hidden` [rows, slots + probes, width] against the targets; only scored rows meet the head."""
-        logits = self.head(hidden.flatten(0, 1)[batch.scored], embedding)
-        nats = F.cross_entropy(at_least_float32(logits), batch.targets, ignore_index=IGNORED, reduction="sum")
+        """Score `hidden` [rows, slots + probes, width] against the targets; only scored rows meet the head.
+
+        Queries that `reads` left out are not numbers.
+        """
+        nats = self.head.nats(hidden.flatten(0, 1)[batch.scored], embedding, batch.targets)
         own = {self.name: Loss(nats, int((batch.targets != IGNORED).sum()))}
         return own | {name: extra.loss(hidden, batch) for name, extra in self._extras()}
 
     def predict(self, encoder: Encoder, batch: Batch, memory: Memory | None = None) -> Tensor:
         """Return log-probabilities [scored, vocabulary], float32 or better, for a `cloze` or `left_to_right` batch."""
-        hidden, _ = encoder(batch, memory)
+        hidden, _ = encoder(batch, memory, batch.asked)
         logits = self.head(hidden.flatten(0, 1)[batch.scored], encoder.token_embedding)
         return torch.log_softmax(at_least_float32(logits), dim=-1)
 

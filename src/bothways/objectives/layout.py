@@ -36,21 +36,25 @@ def lay_out(
     one rank before its own; else by the slot itself. Padding is never seen. In a stream row, everything in the
     second block enters and looks later than everything in the first, whose states become the next row's memory.
     """
-    is_padding = examples.tokens == vocabulary.pad
-    enters, now = _ranked(examples, ranks, is_padding)
-    row, slot = np.nonzero(scored)
+    enters, now = _ranked(examples, ranks, examples.tokens == vocabulary.pad)
+    flat = np.flatnonzero(scored)
+    targets = examples.tokens.ravel()[flat]
     probes = None
-    flat = row * tokens.shape[1] + slot
-    targets = examples.tokens[row, slot]
     if probing:
-        probes, filled = _probes(scored)
-        width = tokens.shape[1] + probes.shape[1]
-        in_row = np.broadcast_to(np.arange(tokens.shape[1], width), probes.shape)
-        flat = (np.arange(len(tokens))[:, None] * width + in_row).ravel()
-        targets = np.where(filled, np.take_along_axis(examples.tokens, probes, axis=1), IGNORED).ravel()
         assert now is not None
-        looking = np.where(filled, np.take_along_axis(now, probes, axis=1) - 1, -1)
+        probes, is_filled = _probes(flat, scored.shape)
+        rows, slots = scored.shape
+        width = slots + probes.shape[1]
+        filled_targets = np.full(probes.shape, IGNORED)
+        filled_targets[is_filled] = targets
+        targets = filled_targets.ravel()
+        looking = np.full(probes.shape, -1)
+        looking[is_filled] = now.ravel()[flat] - 1
         now = np.concatenate([now, looking], axis=1)
+        flat = (np.arange(0, rows * width, width)[:, None] + np.arange(slots, width)).ravel()
+        asked = np.tile(np.arange(slots, width), (rows, 1))
+    else:
+        asked, _ = _probes(flat, scored.shape)
     backward = read_backward(examples.positions)
     return Batch(
         tokens=_tensor(tokens),
@@ -58,8 +62,10 @@ def lay_out(
         positions=_tensor(examples.positions),
         scored=_tensor(flat),
         targets=_tensor(targets),
+        asked=_tensor(asked),
         probes=None if probes is None else _tensor(probes),
         documents=None if examples.documents is None else _tensor(examples.documents),
+        runs=None if examples.documents is None or enters is not None else _runs(examples.documents),
         enters=None if enters is None else _tensor(enters),
         now=None if now is None else _tensor(now),
         backward=torch.from_numpy(backward) if backward.any() else None,
@@ -74,22 +80,44 @@ def _ranked(
     """Return `enters` and `now` over slots, or None where all slots are always visible to all."""
     if ranks is None and examples.second_block is None and not is_padding.any():
         return None, None
-    zeros = np.zeros(examples.tokens.shape, dtype=np.int64)
-    enters, now = (zeros, zeros) if ranks is None else (ranks.enters, ranks.now)
+    if ranks is None:
+        enters = now = np.zeros(examples.tokens.shape, dtype=np.int64)
+    else:
+        enters, now = ranks.enters, ranks.now
     if examples.second_block is not None:
         first = slice(examples.second_block)
         later = 1 + np.maximum(enters[:, first].max(axis=1), now[:, first].max(axis=1))
-        in_second = np.arange(enters.shape[1]) >= examples.second_block
-        shift = later[:, None] * in_second
-        enters, now = enters + shift, now + shift
+        is_same = now is enters
+        enters = _delay(enters, examples.second_block, later)
+        now = enters if is_same else _delay(now, examples.second_block, later)
     return np.where(is_padding, NEVER, enters), now
 
 
-def _probes(scored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the scored slots of each row [rows, probes], and which of them are real (rows are filled up)."""
-    count = scored.sum(axis=1)
-    probes = np.argsort(~scored, axis=1, kind="stable")[:, : max(1, count.max(initial=0))]
-    return probes, np.arange(probes.shape[1]) < count[:, None]
+def _delay(ranks: np.ndarray, second_block: int, later: np.ndarray) -> np.ndarray:
+    """Return ranks [rows, slots] with `later` [rows] added in the second block."""
+    delayed = ranks.copy()
+    delayed[:, second_block:] += later[:, None]
+    return delayed
+
+
+def _probes(scored: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the scored slots of each row [rows, probes], and which of them are real (rows are filled up).
+
+    `scored` counts slots through the rows of `shape`, rising.
+    """
+    row, slot = np.divmod(scored, shape[1])
+    count = np.bincount(row, minlength=shape[0])
+    is_filled = np.arange(max(1, count.max(initial=0))) < count[:, None]
+    probes = np.zeros(is_filled.shape, dtype=np.int64)
+    probes[is_filled] = slot
+    return probes, is_filled
+
+
+def _runs(documents: np.ndarray) -> Tensor:
+    """Return where a document begins in all rows, one after the other, and the end, int32 [documents + 1]."""
+    begins = np.ones_like(documents, dtype=bool)
+    begins[:, 1:] = documents[:, 1:] != documents[:, :-1]
+    return torch.from_numpy(np.append(np.flatnonzero(begins), documents.size).astype(np.int32))
 
 
 def _tensor(array: np.ndarray) -> Tensor:

@@ -62,6 +62,7 @@ class Masked(Objective):
     ) -> None:
         super().__init__(vocabulary, encoder, extras)
         self.settings = settings
+        self._ordinary = vocabulary.ordinary()
 
     def corrupt(self, examples: Examples, rng: np.random.Generator) -> Batch:
         """Hide an exact share of every row."""
@@ -87,7 +88,7 @@ class Masked(Objective):
         chance = rng.random(tokens.shape)
         masked = hidden & (chance < self.settings.mask_share)
         swapped = hidden & ~masked & (chance < self.settings.mask_share + self.settings.random_share)
-        drawn = rng.choice(self.vocabulary.ordinary(), size=int(swapped.sum()))
+        drawn = rng.choice(self._ordinary, size=int(np.count_nonzero(swapped)))
         corrupted = np.where(masked, self.vocabulary.mask, tokens)
         corrupted[swapped] = drawn
         return corrupted

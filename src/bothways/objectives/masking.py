@@ -1,7 +1,11 @@
-"""Choosing what to hide: tokens, words, or runs of words, with an exact count in every row."""
+"""Choosing what to hide: tokens, words, or runs of words, with an exact count in every row.
 
-import itertools
-from collections.abc import Iterable, Iterator
+All rows are done at once: a loop over rows in Python would take longer than a small model's step on a GPU. Runs of
+words are put in order by numbers that name both their turn and their slot, so one sort per row decides.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,7 +26,7 @@ def goals(tokens: np.ndarray, vocabulary: Vocabulary, rate: float) -> np.ndarray
 
 def read_backward(positions: np.ndarray) -> np.ndarray:
     """Say which rows are read from right to left, bool [rows]: those whose `positions` begin by falling."""
-    return np.any(positions[:, :1] > positions[:, 1:2], axis=1)
+    return positions[:, 0] > positions[:, min(1, positions.shape[1] - 1)]
 
 
 def word_numbers(examples: Examples, vocabulary: Vocabulary) -> np.ndarray:
@@ -34,7 +38,8 @@ def word_numbers(examples: Examples, vocabulary: Vocabulary) -> np.ndarray:
     starts = vocabulary.starts_word[examples.tokens]
     is_special = vocabulary.is_special[examples.tokens]
     backward = read_backward(examples.positions)
-    starts = np.where(backward[:, None], _word_ends_in_reading_order(starts), starts)
+    if backward.any():
+        starts = np.where(backward[:, None], _word_ends_in_reading_order(starts), starts)
     starts |= is_special
     starts[:, 0] = True
     numbers = np.cumsum(starts, axis=1) - 1
@@ -50,22 +55,27 @@ def _word_ends_in_reading_order(starts: np.ndarray) -> np.ndarray:
 
 def choose_tokens(allowed: np.ndarray, goal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Choose exactly `goal[row]` of the `allowed` slots (bool [rows, slots]), all equally likely."""
-    order = np.argsort(np.where(allowed, rng.random(allowed.shape), 2.0), axis=1)
-    chosen = np.zeros_like(allowed)
-    np.put_along_axis(chosen, order, np.arange(allowed.shape[1]) < goal[:, None], axis=1)
-    return chosen
+    drawn = np.where(allowed, rng.random(allowed.shape), 2.0)
+    highest = np.sort(drawn, axis=1)[np.arange(len(goal)), goal - 1]
+    return drawn <= np.where(goal > 0, highest, -1.0)[:, None]
 
 
 def choose_words(words: np.ndarray, goal: np.ndarray, longest: int, rng: np.random.Generator) -> np.ndarray:
-    """Choose runs of 1 to `longest` whole words until exactly `goal[row]` tokens are hidden.
+    """Choose runs of 1 to `longest` whole words until exactly `goal[row]` tokens are hidden, bool [rows, slots].
 
     `words` holds word numbers int64 [rows, slots]; P(run of n words) is proportional to 1/n (for `longest` 1: single
-    words). A run stops before a word that would overshoot; only when nothing fits any more are single tokens taken.
+    words). A run begins at any word and stops at a special token. A word that would overshoot is left out; only when
+    nothing fits any more are single tokens taken.
     """
-    chosen = np.zeros(words.shape, dtype=bool)
-    for row, numbers in enumerate(words):
-        count = len(np.unique(numbers[numbers >= 0]))
-        _hide_runs(numbers, int(goal[row]), _anywhere(count, longest, rng), chosen[row])
+    found = _find_words(words)
+    if longest > 1:
+        first, lengths = _runs_anywhere(found.counts, int(goal.max(initial=1)), longest, rng)
+        turns = _turns_of_runs(found, first, lengths, np.arange(first.size).reshape(first.shape))
+        return _top_up(*_hide(found, turns, goal), words, rng)
+    chosen, left = _hide(found, _turns_of_words(found, rng), goal)
+    for row in np.flatnonzero(left):
+        free = np.flatnonzero((words[row] >= 0) & ~chosen[row])
+        chosen[row, free[: left[row]]] = True
     return chosen
 
 
@@ -75,28 +85,34 @@ def choose_spans(
     """Choose spans of n in 1..`longest` words, P(n) ∝ 1/n, each within a context of n·`context` words.
 
     Yang et al. 2019, section 2.3: contexts tile the row one after the other, a span lies anywhere in its own. Spans
-    are taken in random order until exactly `goal[row]` tokens are hidden; a row that falls short is topped up with
-    spans at random places.
+    are taken in random order until exactly `goal[row]` tokens are hidden (bool [rows, slots]); a row that falls short
+    is tiled again and, if need be, topped up with single words. What does not fit is treated as in `choose_words`.
     """
-    chosen = np.zeros(words.shape, dtype=bool)
-    for row, numbers in enumerate(words):
-        count = len(np.unique(numbers[numbers >= 0]))
-        tiled = spans_in_contexts(count, longest, context, rng)
-        candidates = itertools.chain(tiled, _anywhere(count, longest, rng))
-        _hide_runs(numbers, int(goal[row]), candidates, chosen[row])
-    return chosen
+    found = _find_words(words)
+    first, lengths, lap = spans_in_contexts(found.counts, longest, context, rng)
+    turn = (np.minimum(lap, _LAPS) + rng.random(lap.shape)) * _TURNS
+    turns = _turns_of_runs(found, first, lengths, turn.astype(np.int64))
+    return _top_up(*_hide(found, turns, goal), words, rng)
 
 
 def spans_in_contexts(
-    count: int, longest: int, context: int, rng: np.random.Generator
-) -> list[tuple[int, int]]:
-    """Tile `count` words with contexts and return (first word, words) of each span, in random order."""
-    lengths = run_lengths(longest, count // context + 1, rng)
-    begins = np.cumsum(lengths * context) - lengths * context
-    firsts = begins + rng.integers(0, lengths * (context - 1) + 1)
-    inside = firsts + lengths <= count
-    order = rng.permutation(int(inside.sum()))
-    return list(zip(firsts[inside][order].tolist(), lengths[inside][order].tolist(), strict=True))
+    counts: np.ndarray, longest: int, context: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Tile rows of `counts` words (int64 [rows]) with contexts, over and over; lay a span somewhere in each.
+
+    Returns each span's first word, its number of words, and in which lap of the row it lies (int64 [rows, spans]).
+    A span that would leave its row has no words.
+    """
+    # Enough for one lap if all spans are of one word, which is rather two laps.
+    most = int(counts.max(initial=0)) // context + 1
+    lengths = run_lengths(longest, len(counts) * most, rng).reshape(-1, most)
+    room = lengths * context
+    before = (rng.random(room.shape) * (room - lengths + 1)).astype(np.int64)
+    first = room.cumsum(axis=1) - room + before
+    words = counts[:, None]
+    lap = first // np.maximum(words, 1)
+    first -= lap * words
+    return first, lengths * (first + lengths <= words), lap
 
 
 def choose_spans_as_released(
@@ -125,44 +141,141 @@ def choose_spans_as_released(
 
 def run_lengths(longest: int, count: int, rng: np.random.Generator) -> np.ndarray:
     """Draw `count` lengths from 1 to `longest` with P(n) proportional to 1/n, int64 [count]."""
+    return 1 + np.searchsorted(_chances(longest), rng.random(count), side="right")
+
+
+@lru_cache
+def _chances(longest: int) -> np.ndarray:
+    """Return P(length <= n) for n from 1 to `longest`."""
     chances = np.cumsum(1 / np.arange(1, longest + 1))
-    return 1 + np.searchsorted(chances / chances[-1], rng.random(count), side="right")
+    return chances / chances[-1]
 
 
-def _anywhere(count: int, longest: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
-    """Propose a run from each of `count` words, in random order."""
-    order = rng.permutation(count)
-    yield from zip(order.tolist(), run_lengths(longest, count, rng).tolist(), strict=True)
+@dataclass(frozen=True)
+class _Words:
+    """Where the words of all rows are; slots are counted through the rows (int64 arrays)."""
+
+    begins: np.ndarray
+    """[words]: the first slot of each."""
+    sizes: np.ndarray
+    """[words], in tokens."""
+    before: np.ndarray
+    """[rows]: how many words the rows before have."""
+    counts: np.ndarray
+    """[rows]: how many words a row has."""
+    pieces: np.ndarray
+    """[words and gaps]: the first slot of each word and of each gap between words."""
+    piece_sizes: np.ndarray
+    """[words and gaps], in slots; adds up to all slots."""
+    shape: tuple[int, int]
+    """Rows and slots."""
 
 
-def _bounds(numbers: np.ndarray, slots: np.ndarray) -> list[tuple[int, int]]:
-    """Return the first slot and the slot after the last of every word, in order; `slots` are those with words."""
-    is_first = np.diff(numbers[slots], prepend=-2) != 0
-    is_last = np.append(is_first[1:], True)[: len(slots)]
-    return list(zip(slots[is_first].tolist(), (slots[is_last] + 1).tolist(), strict=True))
+def _find_words(words: np.ndarray) -> _Words:
+    """Find the words in word numbers int64 [rows, slots]; -1 marks gaps."""
+    rows, slots = words.shape
+    is_first = np.ones(words.shape, dtype=bool)
+    np.not_equal(words[:, 1:], words[:, :-1], out=is_first[:, 1:])
+    pieces = is_first.ravel().nonzero()[0]
+    piece_sizes = np.empty_like(pieces)
+    np.subtract(pieces[1:], pieces[:-1], out=piece_sizes[:-1])
+    piece_sizes[-1:] = words.size - pieces[-1:]
+    is_word = words.ravel()[pieces] >= 0
+    begins = pieces[is_word]
+    before = begins.searchsorted(np.arange(0, words.size + 1, slots))
+    counts = before[1:] - before[:-1]
+    return _Words(begins, piece_sizes[is_word], before[:-1], counts, pieces, piece_sizes, (rows, slots))
 
 
-def _hide_runs(
-    numbers: np.ndarray, goal: int, candidates: Iterable[tuple[int, int]], chosen: np.ndarray
-) -> None:
-    """Hide candidate runs of words in one row until `goal` tokens are; fills `chosen` in place."""
-    slots = np.flatnonzero(numbers >= 0)
-    bounds = _bounds(numbers, slots)
-    left = goal
-    for first, length in candidates:
-        if not left:
-            return
-        left -= _hide_run(bounds, first, length, left, chosen)
-    chosen[slots[~chosen[slots]][:left]] = True
+_SLOT_BITS = 32
+"""Bits that name a slot; a turn stands above them."""
+_TURNS = 2**28
+"""Random turns are whole numbers below this."""
+_SLOT = 2**_SLOT_BITS - 1
+"""The bits of the slot."""
+_NEVER = 2**63 - 1
+"""The turn and slot of what is not to be hidden."""
+_LAPS = 4
+"""Laps whose turns are told apart: a turn has 31 bits."""
 
 
-def _hide_run(bounds: list[tuple[int, int]], first: int, length: int, left: int, chosen: np.ndarray) -> int:
-    """Hide up to `length` words from `first` on while they are free, adjacent and fit; return the tokens taken."""
-    taken, place = 0, bounds[first][0]
-    for begin, end in bounds[first : first + length]:
-        if begin != place or chosen[begin] or taken + end - begin > left:
-            break
-        chosen[begin:end] = True
-        taken += end - begin
-        place = end
-    return taken
+def _turns_of_words(found: _Words, rng: np.random.Generator) -> np.ndarray:
+    """Give every word a random turn: int64 [rows, slots], turn and slot where a word begins, else `_NEVER`."""
+    turns = np.full(found.shape, _NEVER)
+    turns.ravel()[found.begins] = (rng.integers(0, _TURNS, len(found.begins)) << _SLOT_BITS) | found.begins
+    return turns
+
+
+def _runs_anywhere(
+    counts: np.ndarray, runs: int, longest: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw first words, all equally likely, and lengths of runs in rows of `counts` words: int64 [rows, runs]."""
+    first = (rng.random((len(counts), runs)) * counts[:, None]).astype(np.int64)
+    return first, run_lengths(longest, first.size, rng).reshape(first.shape)
+
+
+def _turns_of_runs(found: _Words, first: np.ndarray, lengths: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    """Give the words of runs their run's turn, like `_turns_of_words`; others have none.
+
+    Runs of `lengths` words from word `first` of their row on (int64 [rows, runs] as is `turn`) are cut off where a
+    special token or the row ends. Where two runs meet, a word belongs to the earlier one.
+    """
+    turns = np.full(found.shape, _NEVER)
+    begins = found.begins
+    if not begins.size:
+        return turns
+    is_last = np.ones(len(begins), dtype=bool)
+    np.not_equal(begins[1:], begins[:-1] + found.sizes[:-1], out=is_last[:-1])
+    is_last[found.before[1:] - 1] = True
+    chain_ends = is_last.nonzero()[0] + 1
+    first = (first + found.before[:, None]).ravel()
+    chain = chain_ends.searchsorted(first, side="right")
+    end = np.minimum(first + lengths.ravel(), chain_ends.take(chain, mode="clip"))
+    lengths = np.maximum(end - first, 0)
+    total = lengths.cumsum()
+    # Counting through all words of all runs: the last of a run has the number `total - 1`.
+    slots = begins[(end - total).repeat(lengths) + np.arange(total[-1])]
+    np.minimum.at(turns.ravel(), slots, (turn.ravel().repeat(lengths) << _SLOT_BITS) | slots)
+    return turns
+
+
+def _hide(found: _Words, turns: np.ndarray, goal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Hide words in order of `turns` (int64 [rows, slots]; sorted in place) as long as they fit into `goal[row]`.
+
+    Returns what is hidden, bool [rows, slots], and what is left of the goals, int64 [rows].
+    """
+    turns.sort(axis=1)
+    most = int((turns < _NEVER).sum(axis=1).max(initial=0))
+    slots = turns[:, :most] & _SLOT
+    # One more place, of size 0, for the slot that `_NEVER` names in rows with fewer words.
+    size_at = np.zeros(turns.size + 1, dtype=np.int64)
+    size_at[found.begins] = found.sizes
+    is_taken, left = _take_in_order(size_at.take(slots, mode="clip"), goal)
+    begins = np.zeros(turns.size, dtype=bool)
+    begins[slots[is_taken]] = True
+    return begins[found.pieces].repeat(found.piece_sizes).reshape(found.shape), left
+
+
+def _top_up(chosen: np.ndarray, left: np.ndarray, words: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Hide single words and, if need be, tokens in rows that have not reached their goal; changes `chosen`."""
+    short = left.nonzero()[0]
+    if short.size:
+        free = np.where(chosen[short], -1, words[short])
+        chosen[short] |= choose_words(free, left[short], 1, rng)
+    return chosen
+
+
+def _take_in_order(sizes: np.ndarray, goal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Take items of `sizes` (int64 [rows, items]; 0: none) from the left as long as they fit into `goal[row]`.
+
+    Returns which are taken, and what is left of the goals.
+    """
+    taken, left = np.zeros_like(sizes), goal
+    while True:
+        fitting = sizes * (sizes.cumsum(axis=1) <= left[:, None])
+        taken += fitting
+        left = left - fitting.sum(axis=1)
+        # What did not fit may still be followed by something smaller.
+        sizes = sizes * ((fitting == 0) & (sizes <= left[:, None]))
+        if not sizes.any():
+            return taken > 0, left

@@ -67,13 +67,11 @@ class Permutation(Objective):
     def corrupt(self, examples: Examples, rng: np.random.Generator) -> Batch:
         """Draw targets and their order; nothing in the row itself changes."""
         tokens = examples.tokens
-        is_special = self.vocabulary.is_special[tokens]
-        # The code of 2019 may draw a special token as a target and then drops it from the loss.
-        scored = self._choose(examples, rng) & ~is_special
-        permuted = scored
+        scored = permuted = self._choose(examples, rng)
         if self.settings.specials == "original":
-            permuted = scored | (is_special & (tokens != self.vocabulary.pad))
-        ranks = np.concatenate([_draw_ranks(permuted[:, block], rng) for block in _blocks(examples)], axis=1)
+            permuted = scored | (self.vocabulary.is_special[tokens] & (tokens != self.vocabulary.pad))
+        second = examples.second_block
+        ranks = _join([_draw_ranks(block, rng) for block in _split(permuted, second)], tokens.shape)
         return lay_out(examples, tokens, scored, self.vocabulary, ranks=Ranks(ranks, ranks), probing=True)
 
     def cloze(self, examples: Examples, hidden: np.ndarray, asked: np.ndarray) -> Batch:
@@ -93,18 +91,32 @@ class Permutation(Objective):
 
     def _choose(self, examples: Examples, rng: np.random.Generator) -> np.ndarray:
         """Return the targets, bool [rows, slots]: an exact share of the row, split evenly over its blocks."""
+        tokens, second_block = examples.tokens, examples.second_block
         words = word_numbers(examples, self.vocabulary)
-        ordinary = words >= 0
-        goal = goals(examples.tokens, self.vocabulary, 1 / self.settings.one_in)
         backward = read_backward(examples.positions)
-        slots = examples.tokens.shape[1]
-        chosen = []
-        for block in _blocks(examples):
-            # Round up to the first block and give the rest to the second: 43 + 42 of 512 slots at K = 6, as published.
-            part = -(-goal * block.stop // slots) - (-(-goal * block.start // slots))
-            most = np.minimum(part, ordinary[:, block].sum(axis=1))
-            chosen.append(self._choose_in(examples.tokens[:, block], words[:, block], backward, most, rng))
-        return np.concatenate(chosen, axis=1)
+        shares = self._shares(examples)
+        blocks = _split(words, second_block)
+        wanted = [shares.ravel()] if len(blocks) == 1 else list(shares.T)
+        chosen = [
+            self._choose_in(
+                block,
+                numbers,
+                np.repeat(backward, len(block) // len(tokens)),
+                np.minimum(share, (numbers >= 0).sum(axis=1)),
+                rng,
+            )
+            for block, numbers, share in zip(_split(tokens, second_block), blocks, wanted, strict=True)
+        ]
+        return _join(chosen, tokens.shape)
+
+    def _shares(self, examples: Examples) -> np.ndarray:
+        """Return how many tokens of each block are to be predicted, int64 [rows, blocks]."""
+        goal = goals(examples.tokens, self.vocabulary, 1 / self.settings.one_in)
+        if examples.second_block is None:
+            return goal[:, None]
+        # Round up to the first block and give the rest to the second: 43 + 42 of 512 slots at K = 6, as published.
+        first = -(-goal * examples.second_block // examples.tokens.shape[1])
+        return np.stack([first, goal - first], axis=1)
 
     def _choose_in(
         self,
@@ -121,16 +133,26 @@ class Permutation(Objective):
             starts = self.vocabulary.starts_word[tokens] & (tokens != self.vocabulary.pad)
             rows = zip(_turned(starts, backward), goal.tolist(), strict=True)
             drawn = [choose_spans_as_released(*row, settings.longest, settings.one_in, rng) for row in rows]
-            return _turned(np.stack(drawn), backward)
+            # The code of 2019 may draw a special token as a target and then drops it from the loss.
+            return _turned(np.stack(drawn), backward) & (words >= 0)
         return choose_spans(words, goal, settings.longest, settings.one_in, rng)
 
 
-def _blocks(examples: Examples) -> list[slice]:
-    """Return the parts of a row that are permuted on their own: the two halves of a stream row, or all of it."""
-    slots = examples.tokens.shape[1]
-    if examples.second_block is None:
-        return [slice(0, slots)]
-    return [slice(0, examples.second_block), slice(examples.second_block, slots)]
+def _split(slots: np.ndarray, second_block: int | None) -> list[np.ndarray]:
+    """Cut [rows, slots] into the blocks that are permuted on their own: the two parts of a stream row, or all of it.
+
+    Equal halves are returned as one array with twice the rows, so that they are done at once.
+    """
+    if second_block is None:
+        return [slots]
+    if slots.shape[1] == 2 * second_block:
+        return [slots.reshape(-1, second_block)]
+    return [slots[:, :second_block], slots[:, second_block:]]
+
+
+def _join(blocks: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """Put blocks together again, the inverse of `_split`."""
+    return blocks[0].reshape(shape) if len(blocks) == 1 else np.concatenate(blocks, axis=1)
 
 
 def _turned(slots: np.ndarray, backward: np.ndarray) -> np.ndarray:
@@ -140,7 +162,11 @@ def _turned(slots: np.ndarray, backward: np.ndarray) -> np.ndarray:
 
 def _draw_ranks(permuted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return a random order 1, 2, 3... of each row's permuted slots, int64 [rows, slots]; 0 for the others."""
-    order = np.argsort(np.where(permuted, rng.random(permuted.shape), 2.0), axis=1)
-    ranks = np.empty(permuted.shape, dtype=np.int64)
-    np.put_along_axis(ranks, order, np.arange(1, permuted.shape[1] + 1)[None], axis=1)
-    return np.where(permuted, ranks, 0)
+    slots = np.flatnonzero(permuted)
+    row = slots // permuted.shape[1]
+    before = np.searchsorted(row, np.arange(len(permuted)))
+    ranks = np.zeros(permuted.shape, dtype=np.int64)
+    # Sorted by row and then by chance: rows stay where they are, so number i of all has the row `row[i]`.
+    order = np.argsort(row + rng.random(len(row)))
+    ranks.ravel()[slots[order]] = np.arange(1, len(row) + 1) - before[row]
+    return ranks

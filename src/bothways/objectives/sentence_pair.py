@@ -7,15 +7,15 @@ is decided by the format that lays out the pairs; the loss is the same.
 
 from typing import Literal
 
-import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
 from bothways.batch import Batch, Loss
 from bothways.config import Settings
+from bothways.model.dtypes import at_least_float32
 from bothways.model.encoder import Encoder
-from bothways.model.heads import PairHead, at_least_float32
+from bothways.model.heads import PairHead
 from bothways.vocabulary import Vocabulary
 
 
@@ -42,11 +42,15 @@ class SentencePair(nn.Module):
         """Return the number of labelled pairs."""
         return 0 if batch.labels is None else len(batch.labels)
 
+    def reads(self, batch: Batch) -> Tensor:
+        """Return where CLS stands, int64 [rows, 1]."""
+        return (batch.tokens == self.cls).int().argmax(dim=1, keepdim=True)
+
     def loss(self, hidden: Tensor, batch: Batch) -> Loss:
         """Score `hidden` [rows, slots + probes, width] at each row's CLS."""
         if batch.labels is None:
             raise ValueError("sentence_pair needs a format that labels pairs")
-        at_cls = (batch.tokens == self.cls).int().argmax(dim=1)
-        logits = self.head(hidden[torch.arange(len(hidden), device=hidden.device), at_cls])
+        at_cls = self.reads(batch)[:, :, None].expand(-1, -1, hidden.shape[2])
+        logits = self.head(hidden.gather(1, at_cls)[:, 0])
         nats = F.cross_entropy(at_least_float32(logits), batch.labels, reduction="sum")
         return Loss(nats, len(batch.labels), self.weight)

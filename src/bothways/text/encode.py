@@ -2,17 +2,16 @@
 
 The stream of documents is cut into shards by size. Each finished shard has a note beside it with a digest of
 its text; a later run compares digests and only tokenizes what changed. Tokenizing is given to worker
-processes in small tasks; this process reads, compares and writes.
+processes in small tasks; this process reads, compares and writes. Memory holds three shards at most, however long
+the text: one that is being filled and two that wait for their tokens.
 """
 
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
-from functools import lru_cache
-from itertools import chain
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ from tokenizers import Tokenizer
 
 from bothways import files
 from bothways.text.corpus import Document
-from bothways.text.indexed import Encoded, token_type, write_pair
-from bothways.text.sentences import split_sentences
+from bothways.text.indexed import Encoded, write_pair
+from bothways.text.memo import Scheme, cuts_at_spaces, encode, forget
 from bothways.text.tokenizer import is_byte_level, vocabulary_of
 from bothways.text.workers import Workers, default_count
 
@@ -46,6 +45,38 @@ class ShardNote:
     tokens: int
     sha256: dict[str, str]
     """SHA-256 of `name`.bin and `name`.idx, by extension."""
+
+
+@dataclass
+class _OpenShard:
+    """A shard that documents are added to, or that waits for its tokens."""
+
+    name: str
+    digest: "hashlib.blake2b"
+    """Of the tokenizer and the documents so far."""
+    may_be_finished: bool
+    """Whether an earlier run left this shard; then nothing is tokenized before all of its text is known."""
+    num_characters: int = 0
+    task: list[str] = field(default_factory=list)
+    """The latest texts, until they are enough for a task."""
+    task_characters: int = 0
+    tasks: list[list[str]] = field(default_factory=list)
+    """Those that no worker has been given yet."""
+    parts: list[Future[Encoded]] = field(default_factory=list)
+
+    def add(self, text: str) -> None:
+        content = text.encode("utf-8")
+        self.digest.update(len(content).to_bytes(8, "big") + content)
+        self.num_characters += len(text)
+        self.task.append(text)
+        self.task_characters += len(text)
+        if self.task_characters >= _TASK_CHARACTERS:
+            self.end_task()
+
+    def end_task(self) -> None:
+        if self.task:
+            self.tasks.append(self.task)
+        self.task, self.task_characters = [], 0
 
 
 def write_shards(
@@ -79,14 +110,14 @@ class ShardWriter:
         say: Callable[[str], None] | None = None,
     ) -> None:
         self._folder = folder
-        self._tokenizer = tokenizer.to_str()
-        self._vocabulary_size = vocabulary_of(tokenizer).size
+        vocabulary_size = vocabulary_of(tokenizer).size
+        prefix = " " if is_byte_level(tokenizer) else ""
+        self._scheme = Scheme(tokenizer.to_str(), vocabulary_size, prefix, cuts_at_spaces(tokenizer))
         self._num_workers = default_count() if workers is None else workers
         self._workers: Workers | None = None
         self._say = say
-        self._texts: list[str] = []
-        self._num_characters = 0
-        self._pending: deque[tuple[str, str, list[Future[Encoded]]]] = deque()
+        self._open: _OpenShard | None = None
+        self._waiting: deque[_OpenShard] = deque()
         self._notes: dict[str, ShardNote] = {}
 
     def __enter__(self) -> "ShardWriter":
@@ -97,26 +128,28 @@ class ShardWriter:
     def __exit__(self, *failure: Any) -> None:
         if self._workers is not None:
             self._workers.__exit__(*failure)
+        forget()
 
     def add(self, document: Document) -> None:
         """Add one document; now and then this writes a shard."""
-        self._texts.append(document.text)
-        self._num_characters += len(document.text)
-        if self._num_characters >= SHARD_CHARACTERS:
-            self._begin_shard()
+        shard = self._open = self._open or self._new_shard()
+        shard.add(document.text)
+        if shard.num_characters >= SHARD_CHARACTERS:
+            self._fill()
+        elif not shard.may_be_finished and (self._workers or self._is_large(shard)):
+            self._hand_out(shard)
 
     def finish(self) -> dict[str, Any]:
         """Write what is left, and the manifest last; remove the shards of an earlier, longer text."""
-        if self._texts:
-            self._begin_shard()
-        while self._pending:
-            self._end_shard()
+        self._fill()
+        while self._waiting:
+            self._write(self._waiting.popleft())
         notes = [self._notes[name] for name in sorted(self._notes)]
         manifest = {
             "kind": "bothways token shards",
             "version": 1,
-            "tokenizer_sha256": hashlib.sha256(self._tokenizer.encode()).hexdigest(),
-            "vocabulary_size": self._vocabulary_size,
+            "tokenizer_sha256": hashlib.sha256(self._scheme.tokenizer.encode()).hexdigest(),
+            "vocabulary_size": self._scheme.vocabulary_size,
             **{
                 name: sum(getattr(note, name) for note in notes)
                 for name in ("documents", "sentences", "tokens")
@@ -129,36 +162,52 @@ class ShardWriter:
                 path.unlink()
         return manifest
 
-    def _begin_shard(self) -> None:
-        name = f"shard-{len(self._notes) + len(self._pending):05d}"
-        texts, self._texts = self._texts, []
-        size, self._num_characters = self._num_characters, 0
-        identity = self._identity(texts)
-        if len(self._pending) > 1:
-            self._end_shard()
-        note = self._finished(name, identity)
-        if note is not None:
-            self._notes[name] = note
+    def _new_shard(self) -> _OpenShard:
+        name = f"shard-{len(self._notes) + len(self._waiting):05d}"
+        digest = hashlib.blake2b(self._scheme.tokenizer.encode(), digest_size=16)
+        return _OpenShard(name, digest, may_be_finished=(self._folder / f"{name}.json").exists())
+
+    def _fill(self) -> None:
+        """End the shard that is open: all of its text is known."""
+        if self._open is None:
             return
-        self._pending.append((name, identity, list(self._encoded(texts, size))))
+        shard, self._open = self._open, None
+        shard.end_task()
+        if len(self._waiting) > 1:
+            self._write(self._waiting.popleft())
+        note = self._finished(shard) if shard.may_be_finished else None
+        if note is not None:
+            self._notes[shard.name] = note
+            return
+        self._hand_out(shard)
+        self._waiting.append(shard)
 
-    def _encoded(self, texts: list[str], size: int) -> "Iterator[Future[Encoded]]":
-        if self._workers is None and self._num_workers > 1 and size >= _SMALL_CHARACTERS:
+    def _hand_out(self, shard: _OpenShard) -> None:
+        """Have the shard's tasks done, by workers where there is enough text."""
+        if self._workers is None and self._is_large(shard):
             self._workers = Workers(self._num_workers).__enter__()
-        for task in _tasks(texts):
-            call = encode, self._tokenizer, self._vocabulary_size, task
-            yield self._workers.submit(*call) if self._workers else _done_here(*call)
+        shard.parts += map(self._encoded, shard.tasks)
+        shard.tasks = []
 
-    def _end_shard(self) -> None:
-        name, identity, futures = self._pending.popleft()
-        parts = [future.result() for future in futures]
+    def _is_large(self, shard: _OpenShard) -> bool:
+        return self._num_workers > 1 and shard.num_characters >= _SMALL_CHARACTERS
+
+    def _encoded(self, task: list[str]) -> Future[Encoded]:
+        if self._workers is not None:
+            return self._workers.submit(encode, self._scheme, task)
+        done: Future[Encoded] = Future()
+        done.set_result(encode(self._scheme, task))
+        return done
+
+    def _write(self, shard: _OpenShard) -> None:
+        parts = [part.result() for part in shard.parts]
         encoded = Encoded(
             np.concatenate([part.tokens for part in parts]),
             np.concatenate([part.sentence_lengths for part in parts]),
             np.concatenate([part.document_sentences for part in parts]),
         )
-        stem = self._folder / name
-        partial = self._folder / f".{name}.part"
+        stem = self._folder / shard.name
+        partial = self._folder / f".{shard.name}.part"
         with files.explained(self._folder):
             write_pair(partial, encoded)
             hashes = {}
@@ -168,74 +217,21 @@ class ShardWriter:
                 files.sync_file(written)
                 written.replace(stem.with_suffix(extension))
         counts = len(encoded.document_sentences), len(encoded.sentence_lengths), len(encoded.tokens)
-        note = ShardNote(name, identity, *counts, hashes)
+        note = ShardNote(shard.name, shard.digest.hexdigest(), *counts, hashes)
         files.write_json(stem.with_suffix(".json"), asdict(note))
-        self._notes[name] = note
+        self._notes[shard.name] = note
         if self._say is not None:
             self._say(f"{stem}: {note.documents:,} documents, {note.tokens:,} tokens")
 
-    def _identity(self, texts: list[str]) -> str:
-        total = hashlib.blake2b(self._tokenizer.encode(), digest_size=16)
-        for text in texts:
-            content = text.encode("utf-8")
-            total.update(len(content).to_bytes(8, "big") + content)
-        return total.hexdigest()
-
-    def _finished(self, name: str, identity: str) -> ShardNote | None:
+    def _finished(self, shard: _OpenShard) -> ShardNote | None:
         """Return the note of a shard that an earlier run finished from the same text."""
-        stem = self._folder / name
+        stem = self._folder / shard.name
         try:
             note = ShardNote(**json.loads(stem.with_suffix(".json").read_text(encoding="utf-8")))
             is_whole = all(files.sha256(stem.with_suffix(e)) == note.sha256[e] for e in (".bin", ".idx"))
         except (OSError, ValueError, TypeError, KeyError):
             return None
-        return note if is_whole and note.text == identity else None
-
-
-def encode(tokenizer_text: str, vocabulary_size: int, texts: list[str]) -> Encoded:
-    """Split texts into sentences and tokenize them (runs in a worker)."""
-    tokenizer, prefix = _loaded(tokenizer_text)
-    sentences = [split_sentences(text) for text in texts]
-    flat = [prefix + sentence for sentence in chain.from_iterable(sentences)]
-    rows = [row.ids for row in tokenizer.encode_batch_fast(flat, add_special_tokens=False)]
-    lengths = np.fromiter(map(len, rows), np.int32, len(rows))
-    tokens = np.fromiter(chain.from_iterable(rows), token_type(vocabulary_size), int(lengths.sum()))
-    # A sentence may have no token at all, such as a lone accent that the normaliser removes.
-    owner = np.repeat(np.arange(len(texts)), [len(found) for found in sentences])[lengths > 0]
-    counts = np.bincount(owner, minlength=len(texts))
-    return Encoded(tokens, lengths[lengths > 0], counts[counts > 0].astype(np.int64))
-
-
-@lru_cache(maxsize=2)
-def _loaded(tokenizer_text: str) -> tuple[Tokenizer, str]:
-    """Return a tokenizer for plain text, and what to put before a sentence."""
-    tokenizer = Tokenizer.from_str(tokenizer_text)
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    # "[MASK]" in a text is five words, not the token.
-    tokenizer.encode_special_tokens = True
-    # A byte-level tokenizer knows a word's beginning by the space before it.
-    prefix = " " if is_byte_level(tokenizer) else ""
-    return tokenizer, prefix
-
-
-def _done_here(function: Callable[..., Encoded], *arguments: Any) -> "Future[Encoded]":
-    future: Future[Encoded] = Future()
-    future.set_result(function(*arguments))
-    return future
-
-
-def _tasks(texts: list[str]) -> Iterator[list[str]]:
-    task: list[str] = []
-    size = 0
-    for text in texts:
-        task.append(text)
-        size += len(text)
-        if size >= _TASK_CHARACTERS:
-            yield task
-            task, size = [], 0
-    if task:
-        yield task
+        return note if is_whole and note.text == shard.digest.hexdigest() else None
 
 
 def sealed(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,12 @@ language with `.`, `!`, `?` or their CJK forms works.
 
 import re
 
-# Each run of marks is looked at once, from its start and without backing up: a line may be a million dots.
-_ENDS = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’»)\]]*+\s++|[。！？]++[”’」』）]*+\s*+")
+# A mark comes first, so that the search skips other characters fast. Each run of marks is looked at once, from its
+# start and without backing up: a line may be a million dots. A small ASCII letter never begins a sentence.
+_ENDS = re.compile(
+    r"[.!?…。！？](?:(?<=[。！？])[。！？]*+[”’」』）]*+\s*+"
+    r"|(?<![.!?…]{2})[.!?…]*+[\"'”’»)\]]*+\s++(?=[^a-z]))"
+)
 _OPENERS = "\"'“‘«([¿¡「『（"
 _INITIALS = re.compile(r"[A-Za-z](\.[A-Za-z])*")
 
@@ -19,6 +23,7 @@ _ABBREVIATIONS = frozenset(
 )
 _BEFORE_NUMBERS = frozenset("no nos vol vols fig figs eq eqs p pp ch chap sec art op ver v tab".split())
 """Abbreviations only where a digit follows: `no.` also ends sentences."""
+_LONGEST_ABBREVIATION = max(map(len, _ABBREVIATIONS | _BEFORE_NUMBERS))
 
 
 def split_sentences(text: str) -> list[str]:
@@ -44,13 +49,15 @@ def _is_end(line: str, start: int, match: re.Match[str]) -> bool:
     mark = match.group()
     if mark[0] in "。！？":
         return True
-    following = line[match.end() : match.end() + 1]
-    if not following or following.islower() or not (following.isalnum() or following in _OPENERS):
+    following = line[match.end()]
+    if following.islower() or not (following.isalnum() or following in _OPENERS):
         return False
     if mark.rstrip() != ".":
         return True
     begin = max(line.rfind(" ", start, match.start()) + 1, start)
     word = line[begin : match.start()].lstrip(_OPENERS)
+    if len(word) > _LONGEST_ABBREVIATION and word.isalpha():
+        return True
     is_list_number = word.isdigit() and not line[start:begin].strip()
     is_numbered = following.isdigit() and word.lower() in _BEFORE_NUMBERS
     is_abbreviation = word.lower() in _ABBREVIATIONS or _INITIALS.fullmatch(word) is not None

@@ -112,7 +112,8 @@ def serve(descriptor: int) -> None:
         try:
             function, arguments = connection.recv()
         except EOFError:
-            return
+            # Everything that a worker holds ends with it; Python would first free it piece by piece.
+            os._exit(0)
         try:
             answer = (False, function(*arguments))
         except Exception as error:  # every error belongs to the caller

@@ -19,9 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from bothways import runtime
 from bothways.batch import Batch
 from bothways.errors import Interrupted, NumericError, UsageError
@@ -36,8 +33,8 @@ from bothways.training.run_folder import Best
 from bothways.training.schedule import Budget
 from bothways.training.settings import TrainingSettings
 from bothways.training.signals import StopRequest
-from bothways.training.step import Stepper
 from bothways.training.state import State, join_ranks, memories_of, memory_tensors, of_rank
+from bothways.training.step import Stepper
 
 STEP_CAP = "BOTHWAYS_MAX_STEPS"
 """Environment variable: end the run after so many steps, whatever the budget (for trying things out)."""

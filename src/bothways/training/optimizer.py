@@ -87,18 +87,17 @@ def parameter_groups(
 def build_optimizer(
     named_parameters: Iterable[tuple[str, nn.Parameter]], settings: OptimizerSettings
 ) -> torch.optim.AdamW:
-    """Build AdamW over the groups of `parameter_groups`, in one fused kernel where the device has one."""
+    """Build AdamW over the groups of `parameter_groups`, in one fused kernel, as `update` needs it."""
     groups = parameter_groups(named_parameters, settings)
     if not groups:
         raise UsageError("nothing to train: every parameter is frozen; leave at least one trainable")
-    devices = {parameter.device.type for group in groups for _, parameter in group["params"]}
     optimizer = torch.optim.AdamW(
         groups,
         lr=settings.learning_rate,
         betas=settings.betas,
         eps=settings.epsilon,
         weight_decay=settings.weight_decay,
-        fused=True if devices <= {"cpu", "cuda"} else None,
+        fused=True,
     )
     for group in optimizer.param_groups:
         group["peak"] = group["lr"]
@@ -111,20 +110,22 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, share: float) -> None:
         group["lr"] = group["peak"] * share
 
 
-def clip_by_global_norm(parameters: Iterable[nn.Parameter], limit: float | None) -> Tensor:
-    """Scale all gradients together so that their global norm is at most `limit`; None only measures.
+def global_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
+    """Return the norm of all gradients together, float [] on their device."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    return torch.nn.utils.get_total_norm(gradients) if gradients else torch.zeros(())
 
-    Returns the norm before scaling, float [] on the gradients' device. A non-finite norm is returned as it
-    is, and the gradients are then useless: skip the step.
+
+def update(optimizer: torch.optim.AdamW, norm: Tensor, limit: float | None) -> None:
+    """Move the weights by gradients whose global `norm` is clipped to `limit`; not at all if it is not finite.
+
+    Clipping is one factor for all gradients, and the fused kernel takes a factor and a veto along, as tensors: there
+    is no pass of its own, and nothing waits for the device. None does not clip.
     """
-    with_gradient = [parameter for parameter in parameters if parameter.grad is not None]
-    gradients = [parameter.grad for parameter in with_gradient if parameter.grad is not None]
-    if not gradients:
-        return torch.zeros(())
-    norm = torch.nn.utils.get_total_norm(gradients)
-    if limit is not None:
-        torch.nn.utils.clip_grads_with_norm_(with_gradient, limit, norm)
-    return norm
+    too_long = torch.ones_like(norm) if limit is None else ((norm + 1e-6) / limit).clamp_min(1.0)
+    optimizer.grad_scale = too_long  # type: ignore[attr-defined]
+    optimizer.found_inf = (~torch.isfinite(norm)).float()  # type: ignore[attr-defined]
+    optimizer.step()
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

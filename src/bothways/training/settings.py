@@ -31,12 +31,14 @@ class TrainingSettings(Settings):
     """Where to compute; `auto` takes a GPU where there is one."""
     precision: Literal["auto", "bf16", "float32"] = "auto"
     """Number format of matrix products; `auto` takes bf16 where the processor is good at it."""
+    attention: Literal["auto", "explicit", "fused"] = "auto"
+    """How attention is computed: by `explicit` products, by PyTorch's `fused` kernels, or as is faster here."""
     threads: int | None = Field(default=None, gt=0)
     """Threads of one tensor operation on a CPU; default: all processors granted."""
     recompute_activations: bool = False
     """Compute activations again in the backward pass instead of keeping them: less memory, a third more time."""
-    compile: bool = False
-    """Compile the blocks with `torch.compile` (needs a C++ compiler on a CPU)."""
+    compile: bool | Literal["auto"] = "auto"
+    """Compile the blocks with `torch.compile` (needs a C++ compiler on a CPU); `auto` does where it pays."""
     log_every: int = Field(default=10, gt=0)
     """Steps between lines of `metrics.jsonl`."""
     evaluate_every: int | None = Field(default=1000, gt=0)

@@ -3,8 +3,8 @@
     totals = scored items of the whole step, over micro-batches and ranks, known before the first forward pass
     loss   = Σ over parts of weight · (sum over micro-batches and ranks) / total
 
-so accumulating gives exactly the gradient of one large batch. Nothing here waits for the device but the question
-whether the gradient is finite.
+so accumulating gives exactly the gradient of one large batch. Nothing waits for the device until all of a step is on
+its way; only then is asked whether its gradient was finite.
 """
 
 from collections.abc import Mapping
@@ -20,6 +20,7 @@ from bothways.objectives.base import Objective
 from bothways.training import distributed, optimizer
 from bothways.training.distributed import Place
 from bothways.training.settings import TrainingSettings
+from bothways.training.ways import choose_ways
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Stepper:
         self.optimizer = optimizer.build_optimizer(named, settings.optimizer)
         self.memories: list[Memory | None] = [None] * micro_batches
         encoder.recompute_activations = settings.recompute_activations
-        if settings.compile:
+        if choose_ways(encoder, settings, place.device, precision)["compile"].name == "on":
             for block in encoder.blocks:
                 block.compile()
         distributed.copy_from_main(self.parameters)
@@ -95,9 +96,8 @@ class Stepper:
         """Sum gradients over ranks, clip them, and move the weights unless the gradient is not finite."""
         optimizer.set_learning_rate(self.optimizer, rate)
         distributed.sum_gradients(self.parameters)
-        norm = optimizer.clip_by_global_norm(self.parameters, self.clip)
-        is_finite = bool(torch.isfinite(norm))
-        if is_finite:
-            self.optimizer.step()
+        norm = optimizer.global_norm(self.parameters)
+        optimizer.update(self.optimizer, norm, self.clip)
         self.optimizer.zero_grad(set_to_none=True)
+        is_finite = bool(torch.isfinite(norm))
         return norm, is_finite

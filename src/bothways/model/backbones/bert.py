@@ -3,6 +3,7 @@
 Probes are not part of BERT. They embed as `[MASK]` at their place, so that a permutation objective runs here too.
 """
 
+import dataclasses
 from typing import Literal
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from bothways.batch import Batch, Memory
 from bothways.model.attention import SelfAttention, Sight
 from bothways.model.blocks import ACTIVATIONS, Block, FeedForward
+from bothways.model.dropout import Dropout
 from bothways.model.encoder import Encoder
 from bothways.model.heads import Transform, VocabularyHead
 from bothways.model.initialise import initialise, initialise_sinusoidal
@@ -46,7 +48,7 @@ class BertEmbeddings(nn.Module):
         self.positions = nn.Embedding(settings.max_positions, settings.width)
         self.segments = nn.Embedding(self.num_segments, settings.width)
         self.norm = nn.LayerNorm(settings.width, settings.norm_epsilon)
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return [rows, slots + probes, width]."""
@@ -67,7 +69,8 @@ class BertSight(nn.Module):
     def forward(self, batch: Batch, memory: Memory | None, dtype: torch.dtype) -> Sight:
         if memory is not None:
             raise ValueError("bert keeps no memory")
-        return Sight.of(batch.num_slots, visible(batch), dtype)
+        sight = Sight.of(visible(batch), dtype)
+        return sight if batch.num_probes else dataclasses.replace(sight, runs=batch.runs)
 
 
 def build_bert(settings: BertSettings, vocabulary: Vocabulary) -> Encoder:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from bothways.batch import Batch, Memory
 from bothways.model.attention import RelativeAttention, Sight
 from bothways.model.blocks import Block, FeedForward
+from bothways.model.dropout import Dropout
 from bothways.model.encoder import Encoder
 from bothways.model.heads import VocabularyHead
 from bothways.model.initialise import initialise
@@ -43,7 +44,7 @@ class TransformerXLEmbeddings(nn.Module):
         super().__init__()
         self.tokens = nn.Embedding(vocabulary.size, settings.width)
         self.probe = nn.Parameter(torch.empty(settings.width))
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return [rows, slots + probes, width]."""
@@ -60,13 +61,13 @@ class TransformerXLSight(nn.Module):
     def __init__(self, settings: TransformerXLSettings) -> None:
         super().__init__()
         self.width = settings.width
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
 
     def forward(self, batch: Batch, memory: Memory | None, dtype: torch.dtype) -> Sight:
         length = 0 if memory is None else memory.length
         relative = positions_of(batch, length, self.width, RelativeAttention.num_segments, dtype)
         dropped = dataclasses.replace(relative, encodings=self.dropout(relative.encodings))
-        return Sight.of(batch.num_slots, visible(batch, memory), dtype, dropped)
+        return Sight.of(visible(batch, memory), dtype, dropped)
 
 
 def build_transformer_xl(settings: TransformerXLSettings, vocabulary: Vocabulary) -> Encoder:
@@ -89,7 +90,7 @@ def build_transformer_xl(settings: TransformerXLSettings, vocabulary: Vocabulary
         head=lambda: VocabularyHead(vocabulary.size),
         offers=TRANSFORMER_XL_OFFERS,
         memory_length=settings.memory,
-        final=nn.Dropout(settings.dropout),
+        final=Dropout(settings.dropout),
     )
     initialise(encoder, settings.initial_deviation)
     return encoder
