@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import itertools
+import math
 
 import pytest
 import torch
@@ -169,7 +170,7 @@ def assert_near(found: tuple[Tensor, ...], truth: tuple[Tensor, ...], dtype: tor
         assert mine.dtype == dtype
         error = mine.cpu().double() - wanted
         if dtype == torch.bfloat16:
-            assert error.norm() < 0.015 * wanted.norm()
+            assert error.norm() < 0.02 * wanted.norm()
         else:
             assert error.abs().max() < {torch.float64: 1e-10, torch.float32: 1e-4}[dtype]
 
@@ -355,7 +356,7 @@ def test_attention_is_chosen_by_device_and_work_unless_one_is_asked_for(
 def test_random_bits_are_uniform():
     torch.manual_seed(0)
     count = 2**18
-    drawn = bits.random_bits((count,)).long() + 2**15
+    drawn = torch.cat(bits.random_bits(count)).long() + 2**15
     assert abs(drawn.double().mean() - (2**16 - 1) / 2) < 4 * 2**16 / 12**0.5 / count**0.5
     for bit in range(16):
         assert abs((drawn >> bit & 1).double().mean() - 0.5) < 4 * 0.5 / count**0.5
@@ -365,23 +366,36 @@ def test_random_bits_are_uniform():
         assert stats.chisquare(torch.bincount(drawn[lane::4] >> 8, minlength=256)).pvalue > 1e-4
 
 
-def test_random_bits_follow_the_generator_of_pytorch():
+@pytest.mark.parametrize("count", [35, bits.WORTH_A_THREAD])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_random_bits_follow_the_generator_of_pytorch_and_not_the_number_of_threads(
+    count, threads, monkeypatch
+):
+    def numbers():
+        return torch.cat(bits.random_bits(count))
+
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    torch.manual_seed(3)
+    alone = numbers()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    torch.manual_seed(3)
+    assert torch.equal(numbers(), alone)
     torch.manual_seed(3)
     state = torch.get_rng_state()
-    first, second = bits.random_bits((5, 7)), bits.random_bits((5, 7))
+    first, second = numbers(), numbers()
     assert not torch.equal(first, second)
     torch.manual_seed(3)
-    assert torch.equal(bits.random_bits((5, 7)), first)
-    assert torch.equal(bits.random_bits((5, 7)), second)
+    assert torch.equal(numbers(), first)
+    assert torch.equal(numbers(), second)
     torch.set_rng_state(state)
-    assert torch.equal(bits.random_bits((5, 7)), first)
+    assert torch.equal(numbers(), first)
     torch.manual_seed(4)
-    assert not torch.equal(bits.random_bits((5, 7)), first)
+    assert not torch.equal(numbers(), first)
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (3,), (4,), (5,), (3, 0, 2), (3, 5, 7)], ids=str)
 def test_dropout_takes_tensors_of_any_size(shape):
-    assert bits.random_bits(shape).shape == shape
+    assert sum(map(len, bits.random_bits(math.prod(shape)))) == math.prod(shape)
     assert bits.dropped(shape, 0.5).shape == shape
     assert bits.drop(torch.ones(shape), 0.5).shape == shape
 
@@ -389,7 +403,7 @@ def test_dropout_takes_tensors_of_any_size(shape):
 def every_number(monkeypatch) -> tuple[int]:
     """Let the generator draw each number exactly once; return the shape of what it draws."""
     numbers = torch.arange(-(2**15), 2**15).to(torch.int16)
-    monkeypatch.setattr(bits, "random_bits", lambda shape, _device: numbers.view(shape).clone())
+    monkeypatch.setattr(bits, "random_bits", lambda count, _device: [numbers[:count].clone()])
     return (2**16,)
 
 
@@ -400,7 +414,7 @@ SHARES = [2**-16, 1e-3, 0.1, 0.15, 0.5, 0.9, 1 - 2**-16]
 def test_the_share_that_is_dropped_is_exact_over_all_draws(share, monkeypatch):
     chosen = bits.dropped(every_number(monkeypatch), share)
     assert chosen.dtype == torch.int16
-    assert set(chosen.unique().tolist()) == {-1, 0}
+    assert set(chosen.unique().tolist()) == {0, 1}
     assert (chosen == 0).double().mean() == bits.staying(share)
     assert abs(1 - bits.staying(share) - share) <= 2**-17
 

@@ -4,7 +4,7 @@ Natural text repeats its words: of thirty megabytes of English, one word in eigh
 those of its words, one after another, where the tokenizer cuts at spaces before anything else and nothing reaches
 across them (`cuts_at_spaces`). Then a word is a number, and the tokens of half a megabyte are gathered by
 array operations, without a Python integer for each. Other tokenizers, and sentences with odd spaces, go whole: a
-sentence is then one long "word". The price: up to about 50 MB for the words, forgotten when there are too many.
+sentence is then one long "word". The price: some 70 MB a process for the words, forgotten when there are too many.
 """
 
 import json

@@ -8,29 +8,50 @@ The generator is NumPy's SFC64, seeded by one draw from PyTorch's own, so whoeve
 seeded or saved this one too.
 """
 
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import torch
 from torch import Tensor
 
 LEVELS = 2**16
+WORTH_A_THREAD = 2**18
+"""How many numbers are worth waking another thread."""
 PROCESSOR = torch.device("cpu")
 
 
-def random_bits(shape: torch.Size | tuple[int, ...], device: torch.device = PROCESSOR) -> Tensor:
-    """Return uniform int16 numbers of `shape`."""
+def random_bits(count: int, device: torch.device = PROCESSOR) -> list[Tensor]:
+    """Return `count` uniform int16 numbers, one after the other in one or two tensors."""
     if device.type != "cpu":
-        return torch.randint(-LEVELS // 2, LEVELS // 2, shape, dtype=torch.int16, device=device)
-    count = int(np.prod(shape))
-    seed = int(torch.randint(2**62, ()))
-    drawn = np.random.Generator(np.random.SFC64(seed)).integers(0, 2**64, -(-count // 4), dtype=np.uint64)
-    return torch.from_numpy(drawn.view(np.int16)[:count]).view(shape)
+        return [torch.randint(-LEVELS // 2, LEVELS // 2, (count,), dtype=torch.int16, device=device)]
+    seeds = torch.randint(2**62, (2,)).tolist()
+    half = -(-count // 8)
+    # Two generators whatever the number of threads, so that it changes nothing but the time.
+    if count < WORTH_A_THREAD or torch.get_num_threads() == 1:
+        halves = [_draw(seed, half) for seed in seeds]
+    else:
+        other = _helper().submit(_draw, seeds[1], half)
+        halves = [_draw(seeds[0], half), other.result()]
+    first, second = (torch.from_numpy(drawn.view(np.int16)) for drawn in halves)
+    return [first[:count], second[: max(0, count - len(first))]]
+
+
+def _draw(seed: int, count: int) -> np.ndarray:
+    return np.random.Generator(np.random.SFC64(seed)).integers(0, 2**64, count, dtype=np.uint64)
+
+
+@functools.cache
+def _helper() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="bothways-bits")
 
 
 def dropped(shape: torch.Size | tuple[int, ...], share: float, device: torch.device = PROCESSOR) -> Tensor:
-    """Return int16 of `shape`: -1 where a value is dropped, 0 where it stays."""
-    bits = random_bits(shape, device)
-    torch.lt(bits, threshold(share), out=bits)
-    return bits.neg_()
+    """Return int16 of `shape`: 1 where a value is dropped, 0 where it stays."""
+    chosen = torch.empty(shape, dtype=torch.int16, device=device)
+    _compare(torch.lt, share, chosen)
+    return chosen
 
 
 def threshold(share: float) -> int:
@@ -51,6 +72,13 @@ def _levels(share: float) -> int:
 def drop(values: Tensor, share: float) -> Tensor:
     """Return `values` with a share of them dropped and the rest scaled up, like `torch.nn.functional.dropout`."""
     mask = torch.empty(values.shape, dtype=values.dtype, device=values.device)
-    torch.ge(random_bits(values.shape, values.device), threshold(share), out=mask)
+    _compare(torch.ge, share, mask)
     # Scaled as a number, not in the mask: in bfloat16 the factor would be off by up to a four-hundredth.
     return (values * mask).mul_(1 / staying(share))
+
+
+def _compare(operation: Callable[..., Tensor], share: float, out: Tensor) -> None:
+    """Fill `out` with 1 where `operation` holds for a random number and the threshold of `share`, 0 elsewhere."""
+    parts = random_bits(out.numel(), out.device)
+    for bits, target in zip(parts, out.view(-1).split([len(part) for part in parts]), strict=True):
+        operation(bits, threshold(share), out=target)

@@ -6,8 +6,8 @@
     dV = Dᵀ dO,  dD = dO Vᵀ,  dW = dD where kept,  dS = W ∘ (dW - Σ W ∘ dW)
     dQ = scale · dS K,  dK = scale · dSᵀ Q,  dG = shift⁻¹(dS),  dP = scale · dG R,  dR = scale · Σ dGᵀ P
 
-What makes it fast (docs/lab-notes.md, attention): rows are taken in groups whose scores stay in the cache; every pass
-over scores is in place; weights and dropout mask are one tensor, a dropped weight carrying a minus sign; a transposed
+What makes it fast (docs/lab-notes.md, attention): rows are taken in groups whose scores stay in the cache; passes over
+scores are in place; weights and dropout mask are one tensor, a dropped weight carrying a minus sign; a transposed
 product is taken with the short side transposed. `shift` reads out of products with all distances those that occur
 (Dai et al. 2019, appendix B): neighbouring keys are neighbouring distances, so for slots it is a strided view and its
 gradient a strided copy, without atomics. Slots are taken in bands, which need few distances that do not occur.
@@ -24,6 +24,8 @@ from torch import Tensor
 from bothways.model.kernels.bits import dropped, staying
 from bothways.model.kernels.far import Far
 from bothways.model.kernels.shift import diagonal, probe_columns
+
+Rows = slice | Tensor
 
 GROUP = 2**20
 """Scores that are worked on at once, about 2 MB in bfloat16: what a core's cache holds."""
@@ -69,99 +71,105 @@ class _Attention(torch.autograd.Function):
         far: Far | None,
     ) -> Tensor:
         query, key, value = query.contiguous(), key.contiguous(), value.contiguous()
-        positions = _Positions.of(placed, encodings, far)
         weights = query.new_empty(*query.shape[:3], key.shape[2])
         mixed = query.new_empty(*query.shape[:3], value.shape[3])
+        if far is not None:
+            assert placed is not None
+            assert encodings is not None
+            # Heads first: then one product serves all rows.
+            placed, encodings = placed.transpose(0, 1).contiguous(), encodings.contiguous()
+            _Positions(placed, encodings, far).read(weights)
         for rows in _groups(weights):
-            asking, answering = query[rows].flatten(0, 1), key[rows].flatten(0, 1).transpose(1, 2)
             scores = weights[rows].flatten(0, 1)
-            if positions is not None:
-                positions.read(rows, weights[rows])
-            scores.baddbmm_(asking, answering, beta=scale if positions else 0, alpha=scale)
+            answering = key[rows].flatten(0, 1).transpose(1, 2)
+            scores.baddbmm_(query[rows].flatten(0, 1), answering, beta=scale if far else 0, alpha=scale)
             if hiding is not None:
                 weights[rows].add_(hiding[rows])
             torch.softmax(scores, -1, out=scores)
             if dropout:
                 _mark(scores, dropout)
             torch.bmm(_kept(scores, dropout), value[rows].flatten(0, 1), out=mixed[rows].flatten(0, 1))
-        ctx.save_for_backward(query, key, value, placed, encodings, weights)
+        if dropout:
+            mixed.mul_(1 / staying(dropout))
+        ctx.save_for_backward(query, key, value, placed, encodings, weights, mixed)
         ctx.scale, ctx.dropout, ctx.far = scale, dropout, far
-        return mixed.mul_(1 / staying(dropout)) if dropout else mixed
+        return mixed
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        query, key, value, placed, encodings, weights = ctx.saved_tensors
-        scale, dropout = ctx.scale, ctx.dropout
-        gradient = gradient * (1 / staying(dropout)) if dropout else gradient.contiguous()
-        positions = _Positions.of(placed, encodings, ctx.far)
+        query, key, value, placed, encodings, weights, mixed = ctx.saved_tensors
+        gradient = gradient.contiguous()
+        # Σ W ∘ dW = Σ O ∘ dO, over as many columns as a head is wide instead of as many as there are keys.
+        means = (gradient * mixed).sum(-1, keepdim=True).mul_(ctx.scale)
+        gradient = gradient * (1 / staying(ctx.dropout)) if ctx.dropout else gradient
+        scaled = gradient * ctx.scale
         d_query, d_key, d_value = (torch.empty_like(tensor) for tensor in (query, key, value))
+        d_scores = torch.empty_like(weights)
         for rows in _groups(weights):
-            signed, out = weights[rows].flatten(0, 1), gradient[rows].flatten(0, 1)
-            _transposed_product(_kept(signed, dropout), out, d_value[rows])
-            scores = torch.bmm(out, value[rows].flatten(0, 1).transpose(1, 2))
-            if dropout:
-                _silence(scores, signed)
-                signed = signed.abs()
-            torch._softmax_backward_data(scores, signed, -1, scores.dtype, grad_input=scores)
-            scores.mul_(scale)
+            signed, scores = weights[rows].flatten(0, 1), d_scores[rows].flatten(0, 1)
+            kept = _kept(signed, ctx.dropout)
+            _transposed_product(kept, gradient[rows].flatten(0, 1), d_value[rows])
+            torch.bmm(scaled[rows].flatten(0, 1), value[rows].flatten(0, 1).transpose(1, 2), out=scores)
+            scores.mul_(kept).addcmul_(signed.abs(), means[rows].flatten(0, 1), value=-1)
             torch.bmm(scores, key[rows].flatten(0, 1), out=d_query[rows].flatten(0, 1))
             _transposed_product(scores, query[rows].flatten(0, 1), d_key[rows])
-            if positions is not None:
-                positions.write(rows, scores.view_as(weights[rows]))
-        of_positions = (None, None) if positions is None else positions.gradients()
+        of_positions: tuple[Tensor | None, Tensor | None] = (None, None)
+        if ctx.far is not None:
+            of_positions = _Positions(placed, encodings, ctx.far).gradients(d_scores)
         return d_query, d_key, d_value, *of_positions, None, None, None, None
 
 
 class _Positions:
-    """Scores of positions, one group of rows after the other, and their gradients."""
+    """Scores of positions for all rows that read the same encodings, band by band, and their gradients.
+
+    `placed` is [H, B, Q, D], `encodings` [directions, H, P, D].
+    """
 
     def __init__(self, placed: Tensor, encodings: Tensor, far: Far) -> None:
-        self.placed, self.encodings, self.far = placed.contiguous(), encodings, far
-        self.ways: list[int] | None = None if far.direction is None else far.direction.tolist()
-        self.asking = placed.shape[2] - (0 if far.probes is None else far.probes.shape[1])
+        self.placed, self.encodings, self.far = placed, encodings, far
+        self.queries = placed.shape[2]
+        self.asking = self.queries - (0 if far.probes is None else far.probes.shape[1])
         self.keys = encodings.shape[2] - far.slots + 1
-        self.d_placed = torch.empty(0)
-        self.d_encodings = torch.empty(0)
-        """[directions, H, D, P], in float32 at least: many rows add to it."""
-        self.blank: dict[torch.Size, Tensor] = {}
-        """Zeros outside a band's diagonal, which every group writes anew."""
 
-    @classmethod
-    def of(cls, placed: Tensor | None, encodings: Tensor | None, far: Far | None) -> "_Positions | None":
-        return None if placed is None or encodings is None or far is None else cls(placed, encodings, far)
+    def read(self, scores: Tensor) -> None:
+        """Set `scores` [B, H, Q, K] to the unscaled scores of positions."""
+        for way, rows in self._ways():
+            for queries, columns in self._bands():
+                far = self.encodings[way, :, columns]
+                every = _times(self.placed[:, rows, queries], far.contiguous().transpose(1, 2))
+                scores[rows, :, queries] = diagonal(every, every.shape[3] - self.keys, self.keys).transpose(
+                    0, 1
+                )
+            if self.far.probes is not None:
+                every = _times(self.placed[:, rows, self.asking :], self.encodings[way].transpose(1, 2))
+                scores[rows, :, self.asking :] = every.gather(3, self._columns(rows)).transpose(0, 1)
 
-    def read(self, rows: slice, scores: Tensor) -> None:
-        """Set `scores` [G, H, Q, K] to the unscaled scores of positions."""
-        far = self._encodings(rows)
-        for queries, columns in self._bands():
-            every = _product(self.placed[rows, :, queries], far[:, :, columns].contiguous().transpose(2, 3))
-            scores[:, :, queries].copy_(diagonal(every, every.shape[2] - 1, self.keys))
-        if self.far.probes is not None:
-            every = _product(self.placed[rows, :, self.asking :], far.transpose(2, 3))
-            torch.gather(every, 3, self._columns(rows), out=scores[:, :, self.asking :])
+    def gradients(self, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """Return those of `placed` as [B, H, Q, D] and of `encodings`, given that of `scores` [B, H, Q, K], scaled."""
+        d_placed = torch.empty_like(self.placed)
+        d_encodings = torch.zeros_like(self.encodings.transpose(2, 3))
+        for way, rows in self._ways():
+            for queries, columns in [*self._bands(), *self._probe_band()]:
+                every = self._spread(scores[rows, :, queries].transpose(0, 1), rows, queries, columns)
+                d_placed[:, rows, queries] = _times(every, self.encodings[way, :, columns])
+                asked = self.placed[:, rows, queries].flatten(1, 2).transpose(1, 2)
+                d_encodings[way, :, :, columns].add_(torch.bmm(asked, every.flatten(1, 2)))
+        return d_placed.transpose(0, 1), d_encodings.transpose(2, 3)
 
-    def write(self, rows: slice, scores: Tensor) -> None:
-        """Take in the gradient of `scores` [G, H, Q, K], already scaled."""
-        if not self.d_placed.numel():
-            self.d_placed = torch.empty_like(self.placed)
-            dtype = torch.promote_types(self.encodings.dtype, torch.float32)
-            self.d_encodings = torch.zeros_like(self.encodings.transpose(2, 3), dtype=dtype)
-        for queries, columns in self._bands():
-            shape = torch.Size((*scores[:, :, queries].shape[:3], columns.stop - columns.start))
-            if shape not in self.blank:
-                self.blank[shape] = scores.new_zeros(shape)
-            every = self.blank[shape]
-            diagonal(every, every.shape[2] - 1, self.keys).copy_(scores[:, :, queries])
-            self._write_products(every, rows, queries, columns)
-        if self.far.probes is not None:
-            queries = slice(self.asking, None)
-            every = scores.new_zeros(*scores[:, :, queries].shape[:3], self.encodings.shape[2])
-            every.scatter_(3, self._columns(rows), scores[:, :, queries])
-            self._write_products(every, rows, queries, slice(None))
+    def _spread(self, scores: Tensor, rows: Rows, queries: slice, columns: slice) -> Tensor:
+        """Return [H, B, n, columns] with `scores` [H, B, n, K] at their distances, 0 elsewhere."""
+        every = scores.new_zeros(*scores.shape[:3], columns.stop - columns.start)
+        if queries.start < self.asking:
+            diagonal(every, every.shape[3] - self.keys, self.keys).copy_(scores)
+            return every
+        return every.scatter_(3, self._columns(rows), scores)
 
-    def gradients(self) -> tuple[Tensor, Tensor]:
-        """Return those of `placed` and `encodings`."""
-        return self.d_placed, self.d_encodings.transpose(2, 3).to(self.encodings.dtype)
+    def _ways(self) -> list[tuple[int, Rows]]:
+        """Return each direction and the rows that read it: a slice where it can be, which needs no copy."""
+        if self.far.direction is None:
+            return [(0, slice(None))]
+        ways = [(way, (self.far.direction == way).nonzero()[:, 0]) for way in range(len(self.encodings))]
+        return [(way, _as_slice(rows)) for way, rows in ways if len(rows)]
 
     def _bands(self) -> list[tuple[slice, slice]]:
         """Return the slots of each band and the columns that they need; slot i needs `slots - 1 - i` and on."""
@@ -170,27 +178,17 @@ class _Positions:
         slots = self.far.slots
         return [(slice(a, b), slice(slots - b, slots - a + self.keys - 1)) for a, b in ends]
 
-    def _encodings(self, rows: slice) -> Tensor:
-        """Return what each row reads, [G, H, P, D]."""
-        if self.ways is None:
-            return self.encodings.expand(rows.stop - rows.start, -1, -1, -1)
-        ways = self.ways[rows]
-        return self.encodings[ways[0], None] if len(ways) == 1 else self.encodings[ways]
+    def _probe_band(self) -> list[tuple[slice, slice]]:
+        """Return the probes, which need all columns, or nothing."""
+        if self.far.probes is None:
+            return []
+        return [(slice(self.asking, self.queries), slice(0, self.encodings.shape[2]))]
 
-    def _columns(self, rows: slice) -> Tensor:
-        """Return int64 [G, H, probes, K]: the column of each key in a probe's row."""
+    def _columns(self, rows: Rows) -> Tensor:
+        """Return int64 [H, B, probes, K]: the column of each key in a probe's row."""
         assert self.far.probes is not None
         columns = probe_columns(self.far.probes[rows], self.far.slots, self.keys)
-        return columns.expand(-1, self.placed.shape[1], -1, -1)
-
-    def _write_products(self, every: Tensor, rows: slice, queries: slice, columns: slice) -> None:
-        self.d_placed[rows, :, queries] = _product(every, self._encodings(rows)[:, :, columns])
-        product = _product(self.placed[rows, :, queries].transpose(2, 3), every)
-        if self.ways is None:
-            self.d_encodings[0, :, :, columns].add_(product.sum(0) if len(product) > 1 else product[0])
-            return
-        for row, way in enumerate(self.ways[rows]):
-            self.d_encodings[way, :, :, columns].add_(product[row])
+        return columns.transpose(0, 1).expand(len(self.placed), -1, -1, -1)
 
 
 def _groups(weights: Tensor) -> list[slice]:
@@ -200,11 +198,15 @@ def _groups(weights: Tensor) -> list[slice]:
     return [slice(first, min(first + size, rows)) for first in range(0, rows, size)]
 
 
-def _product(first: Tensor, second: Tensor) -> Tensor:
-    """Return first · second, [G, H, ., .]; for one row without the copies that `@` makes of what it broadcasts."""
-    if len(first) > 1:
-        return first @ second
-    return torch.bmm(first[0], second[0])[None]
+def _as_slice(rows: Tensor) -> Rows:
+    """Return rising numbers of rows as a slice where they follow each other."""
+    first, last = int(rows[0]), int(rows[-1])
+    return slice(first, last + 1) if last - first + 1 == len(rows) else rows
+
+
+def _times(first: Tensor, second: Tensor) -> Tensor:
+    """Return `first` [H, B, n, .] times `second` [H, ., .] of its head."""
+    return torch.bmm(first.flatten(1, 2), second).unflatten(1, first.shape[1:3])
 
 
 def _transposed_product(scores: Tensor, short: Tensor, out: Tensor) -> None:
@@ -218,16 +220,8 @@ def _mark(weights: Tensor, share: float) -> None:
     if weights.dtype == torch.bfloat16:
         weights.view(torch.int16).bitwise_or_(chosen.bitwise_left_shift_(15))
     else:
-        torch.copysign(weights, chosen.to(weights.dtype), out=weights)
+        torch.copysign(weights, chosen.neg_().to(weights.dtype), out=weights)
 
 
 def _kept(signed: Tensor, dropout: float) -> Tensor:
     return signed.clamp_min(0) if dropout else signed
-
-
-def _silence(gradient: Tensor, signed: Tensor) -> None:
-    """Set `gradient` to zero where `signed` has a minus sign, in place."""
-    if gradient.dtype == torch.bfloat16:
-        gradient.view(torch.int16).bitwise_and_((signed.view(torch.int16) >> 15).bitwise_not_())
-    else:
-        gradient.masked_fill_(torch.signbit(signed), 0)
