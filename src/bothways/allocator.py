@@ -24,8 +24,11 @@ def keep_freed_memory() -> bool:
 
 
 def give_freed_memory_back() -> bool:
-    """Return to the C library's own ways; return whether it can be told so."""
-    return _set(DEFAULT)
+    """Return to the C library's own ways, and what was kept to the system; return whether it can be told so."""
+    is_glibc = _set(DEFAULT)
+    if is_glibc:
+        ctypes.CDLL(None).malloc_trim(0)
+    return is_glibc
 
 
 def _set(options: dict[int, int]) -> bool:
