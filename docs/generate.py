@@ -105,9 +105,11 @@ def _settings() -> list[str]:
 
 
 def _optimizers() -> list[str]:
-    kinds = [settings for kind, (settings, _) in OPTIMIZERS.items() if kind != DEFAULT_OPTIMIZER]
-    lines = [line for settings in kinds for line in ["optimizer:", *annotated(build(settings, {}, "optimizer"), "  ")]]
-    return ["```yaml", *lines, "```"]
+    lines = []
+    for kind, (settings, _) in OPTIMIZERS.items():
+        if kind != DEFAULT_OPTIMIZER:
+            lines += ["```yaml", "optimizer:", *annotated(build(settings, {}, kind), "  "), "```", ""]
+    return lines[:-1]
 
 
 def main() -> int:
