@@ -201,6 +201,21 @@ def test_every_kind_restored_continues_bit_for_bit(kind, layer_decay):
     assert [name for name in wanted if not torch.equal(wanted[name], found[name])] == []
 
 
+@pytest.mark.gpu
+@every_kind
+def test_no_kind_waits_for_the_device(kind):
+    network = deep_model().to("cuda")
+    optimizer = build_optimizer(network.named_parameters(), settings_of(kind, layer_decay=0.5))
+    tokens = torch.arange(5, device="cuda")
+    step(network, optimizer, tokens)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for scale in (1.0, math.nan):
+            step(network, optimizer, tokens, scale)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
 @every_kind
 def test_the_schedule_reaches_every_parameter_of_every_kind(kind):
     network = deep_model()
