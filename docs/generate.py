@@ -10,21 +10,29 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from bothways.cli import VERBS, app
+from bothways.config import build
 from bothways.formats import FORMATS
 from bothways.model.backbones import OFFERS
 from bothways.objectives import AUXILIARIES, OBJECTIVES
 from bothways.recipe import annotated, needs_of_format, offers_of_format, resolve
 from bothways.recipe_files import names
+from bothways.training.optimizer import OPTIMIZERS
 
 FOLDER = Path(__file__).parent
 WIDTH = 100
 EXAMPLE = "bert-tiny"
+DEFAULT_OPTIMIZER = "adamw"
 
 
 def pages() -> dict[Path, str]:
     """Return what every generated page should hold."""
     recipes = FOLDER / "recipes.md"
-    parts = {"table": _recipes(), "compatibility": _compatibility(), "settings": _settings()}
+    parts = {
+        "table": _recipes(),
+        "compatibility": _compatibility(),
+        "settings": _settings(),
+        "optimizers": _optimizers(),
+    }
     text = recipes.read_text(encoding="utf-8")
     for name, lines in parts.items():
         text = _replaced(text, name, lines)
@@ -94,6 +102,14 @@ def _words(abilities: Iterable[str]) -> str:
 
 def _settings() -> list[str]:
     return ["```yaml", *annotated(resolve(EXAMPLE)), "```"]
+
+
+def _optimizers() -> list[str]:
+    lines = []
+    for kind, (settings, _) in OPTIMIZERS.items():
+        if kind != DEFAULT_OPTIMIZER:
+            lines += ["```yaml", "optimizer:", *annotated(build(settings, {}, kind), "  "), "```", ""]
+    return lines[:-1]
 
 
 def main() -> int:

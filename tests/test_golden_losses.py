@@ -14,7 +14,7 @@ import pytest
 import torch
 from tiny_runs import MODELS, make_run, metrics, quietly
 
-from bothways.training.optimizer import OptimizerSettings
+from bothways.training.adamw import AdamWSettings
 
 GOLDEN = Path(__file__).parent / "golden"
 STEPS = 50
@@ -31,7 +31,7 @@ def _one_thread():
 
 @pytest.mark.parametrize("model", MODELS)
 def test_fifty_steps_have_the_losses_on_record(model, tmp_path):
-    fast = OptimizerSettings(learning_rate=5e-3)
+    fast = AdamWSettings(learning_rate=5e-3)
     quietly(make_run(model, tmp_path, steps=STEPS, dropout=0.0, optimizer=fast))
     losses = [line["loss"] for line in metrics(tmp_path)]
     assert len(losses) == STEPS

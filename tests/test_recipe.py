@@ -137,6 +137,12 @@ def test_a_wrong_setting_is_refused_in_one_line_with_the_nearest(word: str, mess
         ),
         ("bert-tiny", ["format.length=1024"], "set format.length=512 or backbone.max_positions=1024"),
         ("xlnet-tiny", ["format.kind=packed"], "set backbone.memory=0 or format.kind=stream"),
+        (
+            "xlnet-tiny",
+            ["training.micro_batch=1", "training.schedule.batch=[[0.0, 0.5]]"],
+            "set training.schedule.batch=[] or format.kind=packed",
+        ),
+        ("bert-tiny", ["training.schedule.batch=[[0.0, 0.5]]"], "set a smaller training.micro_batch"),
         ("bert-tiny", ["extras.0.weight=2", "training.schedule.warmup=90000"], "does not fit in a budget of"),
         (
             "bert-tiny",
@@ -162,6 +168,9 @@ def test_parts_that_do_not_go_together_are_refused_with_the_fix(
         ("xlnet-tiny", ["objective.kind=masked", "format.kind=pairs", "backbone.memory=0"]),
         ("xlnet-tiny", ["extras=[{kind: sentence_pair}]"]),
         ("xlnet-tiny", ["format.bidirectional=false"]),
+        ("bert-tiny", ["training.micro_batch=4", "training.schedule.batch=[[0.0, 0.25], [0.1, 1.0]]"]),
+        ("bert-tiny", ["training.optimizer.kind=lamb", "training.optimizer.learning_rate=0.01"]),
+        ("xlnet-tiny", ["training.optimizer.kind=muon"]),
     ],
 )
 def test_ablations_that_make_sense_are_accepted(name: str, words: list[str]) -> None:
@@ -175,7 +184,8 @@ def test_the_same_extra_loss_twice_is_refused() -> None:
 
 
 def test_an_annotated_recipe_explains_every_setting_and_is_yaml_of_the_same_values() -> None:
-    recipe = resolve("xlnet-mini", ["extras=[{kind: sentence_pair}]"])
+    stages = "training.schedule.batch=[[0.0, 0.25], [0.1, 1.0]]"
+    recipe = resolve("xlnet-mini", ["extras=[{kind: sentence_pair}]", "training.optimizer.kind=muon", stages])
     lines = annotated(recipe)
     assert parse("\n".join(lines)) == recipe.model_dump(mode="json")
     assert not [line for line in lines if "  # " not in line]

@@ -23,6 +23,8 @@ from tiny_runs import (
 
 from bothways import runtime
 from bothways.training import run_folder
+from bothways.training.optimizer import OPTIMIZERS
+from bothways.training.schedule import ScheduleSettings
 
 LONG = (
     "training.steps=40",
@@ -107,6 +109,37 @@ def test_every_step_can_be_resumed_from(model, tmp_path, monkeypatch):
         assert state.step == 6
         assert_same_bits(saved_tensors(folder / final), saved_tensors(tmp_path / "whole" / final))
         assert saved_state(folder / final) == saved_state(tmp_path / "whole" / final)
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+@pytest.mark.parametrize("model", MODELS)
+def test_every_optimizer_goes_on_bit_for_bit(model, kind, tmp_path, monkeypatch):
+    optimizer = OPTIMIZERS[kind][0](learning_rate=3e-3, layer_decay=0.9)
+    settings = {"steps": 6, "save_every": 3, "keep": 9, "optimizer": optimizer}
+    quietly(make_run(model, tmp_path / "whole", **settings))
+    set_cap(monkeypatch, 3)
+    quietly(make_run(model, tmp_path / "part", **settings))
+    monkeypatch.delenv("BOTHWAYS_MAX_STEPS")
+    resumed(make_run(model, tmp_path / "part", **settings), tmp_path / "part/checkpoints/step-00000003")
+    last = "checkpoints/step-00000006"
+    assert_same_bits(saved_tensors(tmp_path / "part" / last), saved_tensors(tmp_path / "whole" / last))
+    assert metrics(tmp_path / "part") == metrics(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("budget", [{"steps": 6}, {"tokens": 1000}])
+def test_a_run_goes_on_bit_for_bit_from_within_a_batch_warmup(budget, tmp_path, monkeypatch):
+    growing = ScheduleSettings(batch=((0.0, 0.25), (0.3, 0.5), (0.6, 1.0)))
+    settings = budget | {"save_every": 1, "keep": 99, "micro_batch": 2, "schedule": growing}
+    whole = quietly(make_run("bert", tmp_path / "whole", **settings))
+    last = f"checkpoints/step-{whole.step:08d}"
+    for step in (1, whole.step // 2, whole.step - 1):
+        folder = tmp_path / str(step)
+        set_cap(monkeypatch, step)
+        quietly(make_run("bert", folder, **settings))
+        monkeypatch.delenv("BOTHWAYS_MAX_STEPS")
+        resumed(make_run("bert", folder, **settings), folder / f"checkpoints/step-{step:08d}")
+        assert_same_bits(saved_tensors(folder / last), saved_tensors(tmp_path / "whole" / last))
+        assert metrics(folder) == metrics(tmp_path / "whole")
 
 
 def test_without_the_saved_generators_dropout_would_differ(tmp_path, monkeypatch):

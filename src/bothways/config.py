@@ -8,9 +8,9 @@ import difflib
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar, Union
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 from pydantic_core import to_json
 
 from bothways.errors import UsageError
@@ -25,6 +25,25 @@ class Settings(BaseModel):
 
 
 S = TypeVar("S", bound=Settings)
+
+Registry = Mapping[str, tuple[type[Settings], Any]]
+"""Kind -> (its settings, what is built from them)."""
+
+
+def one_of(registry: Registry, default: str | None = None) -> Any:
+    """Return the type of settings that a registry admits, chosen by their `kind`; `default` is meant where none is."""
+    members = tuple(settings for settings, _ in registry.values())
+    # A union of one is that one, and pydantic refuses to discriminate it.
+    if len(members) == 1:
+        return members[0]
+    if default is None:
+        return Annotated[Union[members], Field(discriminator="kind")]  # noqa: UP007 -- of a tuple
+
+    def kind_of(value: Any) -> Any:
+        return value.get("kind", default) if isinstance(value, dict) else getattr(value, "kind", None)
+
+    tagged = tuple(Annotated[settings, Tag(kind)] for kind, (settings, _) in registry.items())
+    return Annotated[Union[tagged], Discriminator(kind_of)]  # noqa: UP007 -- of a tuple
 
 
 def build(cls: type[S], values: Mapping[str, Any], origin: str) -> S:

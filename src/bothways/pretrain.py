@@ -180,7 +180,12 @@ def _refuse_other_run(folder: Path, recipe: Recipe, *, resume: bool) -> None:
 
 def _fixed(recipe: Recipe) -> dict[str, Any]:
     """Return the settings that a resumed run cannot change, by their full names; how long to go on is not one."""
-    fixed: dict[str, Any] = {"seed": recipe.seed, "training.batch": recipe.training.batch}
+    training = recipe.training
+    fixed: dict[str, Any] = {
+        "seed": recipe.seed,
+        "training.batch": training.batch,
+        "training.optimizer.kind": training.optimizer.kind,
+    }
     for section in ("format", "objective", "backbone"):
         settings = getattr(recipe, section)
         fixed[f"{section}.kind"] = settings.kind

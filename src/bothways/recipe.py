@@ -10,14 +10,14 @@ section, and a changed `size` forgets the shape that came with the old one.
 The objective, the backbone and the format know nothing of each other; `check` is the one place where they meet.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import Field
 
 from bothways import files
-from bothways.config import Settings, build
+from bothways.config import Settings, build, one_of
 from bothways.errors import UsageError
 from bothways.evaluate.heldout import EvaluationSettings
 from bothways.formats import FORMATS
@@ -26,21 +26,8 @@ from bothways.objectives import AUXILIARIES, OBJECTIVES
 from bothways.recipe_files import dump, inline, merge_layers, parse_words, read_chain
 from bothways.text.corpus import DataSettings
 from bothways.text.tokenizer import TokenizerSettings
-from bothways.training.schedule import Budget, warmup_share
+from bothways.training.schedule import Budget, check_batch, warmup_share
 from bothways.training.settings import TrainingSettings
-
-Registry = Mapping[str, tuple[type[Settings], Any]]
-"""Kind -> (its settings, what is built from them)."""
-
-
-def one_of(registry: Registry) -> Any:
-    """Return the type of settings that a registry admits, chosen by their `kind`."""
-    members = tuple(settings for settings, _ in registry.values())
-    # A union of one is that one, and pydantic refuses to discriminate it.
-    if len(members) == 1:
-        return members[0]
-    return Annotated[Union[members], Field(discriminator="kind")]  # noqa: UP007 -- of a tuple
-
 
 if TYPE_CHECKING:  # a type checker cannot read unions out of dictionaries
     FormatSettings: TypeAlias = Any
@@ -98,6 +85,7 @@ def check(recipe: Recipe) -> None:
     _check_extras(recipe)
     _check_length(recipe)
     _check_rows(recipe)
+    _check_batch_warmup(recipe)
     training = recipe.training
     warmup_share(training.schedule, Budget(training.steps, training.tokens, training.minutes))
 
@@ -155,6 +143,16 @@ def _check_rows(recipe: Recipe) -> None:
             f"training.batch={batch} rows cannot be half forward and half backward; "
             f"set training.batch={batch + 1} or format.bidirectional=false"
         )
+
+
+def _check_batch_warmup(recipe: Recipe) -> None:
+    training = recipe.training
+    if training.schedule.batch and "memory" in needs_of_format(recipe.format):
+        raise UsageError(
+            f"format {recipe.format.kind} reads on where the last step's rows ended, so training.schedule.batch "
+            "may leave none of them out; set training.schedule.batch=[] or format.kind=packed"
+        )
+    check_batch(training.schedule, training.batch // (training.micro_batch or training.batch))
 
 
 def needs_of_format(settings: Any) -> frozenset[str]:

@@ -90,6 +90,30 @@ def test_accumulating_micro_batches_gives_the_weights_of_one_large_batch(model, 
         assert one == pytest.approx(other, rel=1e-5)
 
 
+def test_a_batch_warmup_takes_the_first_micro_batches_of_a_step(tmp_path, monkeypatch):
+    growing = ScheduleSettings(kind="constant", warmup=0, batch=((0.0, 0.25), (0.5, 1.0)))
+    run = make_run("bert", tmp_path, steps=4, micro_batch=2, schedule=growing)
+    taken = []
+    original = loop.Stepper.step
+
+    def step(self, batches, *args):
+        taken.append([batch.tokens for batch in batches])
+        return original(self, batches, *args)
+
+    monkeypatch.setattr(loop.Stepper, "step", step)
+    quietly(run)
+    assert [len(batches) for batches in taken] == [1, 1, 4, 4]
+    for number, batches in enumerate(taken):
+        offered = run.loader.step(number)
+        assert all(torch.equal(one, other.tokens) for one, other in zip(batches, offered, strict=False))
+
+
+def test_a_batch_warmup_without_micro_batches_is_refused(tmp_path):
+    growing = ScheduleSettings(batch=((0.0, 0.25),))
+    with pytest.raises(UsageError, match=r"smaller training\.micro_batch"):
+        quietly(make_run("bert", tmp_path, steps=4, schedule=growing))
+
+
 @both
 def test_computing_activations_again_changes_no_loss(model, tmp_path):
     for again in (False, True):

@@ -6,50 +6,19 @@ from torch import nn
 
 from bothways.config import build
 from bothways.errors import CheckpointError, UsageError
+from bothways.training.adamw import AdamWSettings
 from bothways.training.optimizer import (
-    OptimizerSettings,
+    OPTIMIZERS,
     build_optimizer,
-    decays,
     global_norm,
     optimizer_tensors,
-    parameter_groups,
     restore_optimizer,
     set_learning_rate,
     update,
 )
+from bothways.training.settings import TrainingSettings
 
-
-@pytest.mark.parametrize(
-    ("name", "shape", "expected"),
-    [
-        ("encoder.embeddings.tokens.weight", (9, 4), True),
-        ("encoder.embeddings.positions.weight", (9, 4), True),
-        ("encoder.blocks.0.attention.query.weight", (4, 4), True),
-        ("encoder.blocks.0.attention.query.bias", (4,), False),
-        ("encoder.blocks.0.attention.segments", (2, 2, 2), True),
-        ("encoder.blocks.0.attention.content_bias", (2, 2), False),
-        ("encoder.blocks.0.attention.position_bias", (2, 2), False),
-        ("encoder.blocks.0.attention.segment_bias", (2, 2), False),
-        ("encoder.blocks.0.attention_norm.weight", (4,), False),
-        ("encoder.blocks.0.attention_norm.bias", (4,), False),
-        ("encoder.embeddings.norm.weight", (4,), False),
-        ("encoder.embeddings.LayerNorm.weight", (4,), False),
-        ("encoder.embeddings.probe", (4,), True),
-        ("heads.vocabulary.bias", (9,), False),
-        ("heads.pair.weight", (2, 4), True),
-        ("scale", (4,), False),
-        ("bias", (4, 4), False),
-    ],
-)
-def test_what_decays_is_this_table(name, shape, expected):
-    assert decays(name, torch.zeros(shape), OptimizerSettings()) is expected
-
-
-@pytest.mark.parametrize("kind", ["content", "position", "segment"])
-def test_attention_biases_decay_on_request_as_in_the_released_xlnet(kind):
-    settings = OptimizerSettings(decay_attention_biases=True)
-    assert decays(f"attention.{kind}_bias", torch.zeros(2, 2), settings)
-    assert not decays("attention.query.bias", torch.zeros(4), settings)
+every_kind = pytest.mark.parametrize("kind", OPTIMIZERS)
 
 
 def model():
@@ -57,30 +26,20 @@ def model():
     return nn.Sequential(nn.Embedding(7, 4), nn.LayerNorm(4), nn.Linear(4, 3))
 
 
-def test_groups_hold_every_trainable_parameter_once():
-    network = model()
-    network[0].weight.requires_grad_(False)
-    groups = parameter_groups(network.named_parameters(), OptimizerSettings(weight_decay=0.1))
-    assert {group["weight_decay"]: [name for name, _ in group["params"]] for group in groups} == {
-        0.1: ["2.weight"],
-        0.0: ["1.weight", "1.bias", "2.bias"],
-    }
-
-
 def test_a_frozen_model_is_a_usage_error():
     with pytest.raises(UsageError, match="every parameter is frozen"):
-        build_optimizer(model().requires_grad_(False).named_parameters(), OptimizerSettings())
+        build_optimizer(model().requires_grad_(False).named_parameters(), AdamWSettings())
 
 
 def test_betas_come_from_a_yaml_list_and_stay_strict():
-    assert build(OptimizerSettings, {"betas": [0.9, 0.98]}, "test").betas == (0.9, 0.98)
+    assert build(AdamWSettings, {"betas": [0.9, 0.98]}, "test").betas == (0.9, 0.98)
     for wrong in ([0.9], [0.9, 1.0], ["0.9", 0.98], [0.9, float("nan")]):
         with pytest.raises(UsageError, match="betas"):
-            build(OptimizerSettings, {"betas": wrong}, "test")
+            build(AdamWSettings, {"betas": wrong}, "test")
 
 
 def test_one_step_is_adam_with_decoupled_decay():
-    settings = OptimizerSettings(learning_rate=0.1, betas=(0.9, 0.98), epsilon=1e-6, weight_decay=0.5)
+    settings = AdamWSettings(learning_rate=0.1, betas=(0.9, 0.98), epsilon=1e-6, weight_decay=0.5)
     weight = nn.Parameter(torch.tensor([[2.0]], dtype=torch.float64))
     optimizer = build_optimizer([("weight", weight)], settings)
     weight.grad = torch.tensor([[3.0]], dtype=torch.float64)
@@ -92,13 +51,12 @@ def test_one_step_is_adam_with_decoupled_decay():
 
 def test_the_fused_kernel_is_used_on_the_processor():
     assert all(
-        group["fused"]
-        for group in build_optimizer(model().named_parameters(), OptimizerSettings()).param_groups
+        group["fused"] for group in build_optimizer(model().named_parameters(), AdamWSettings()).param_groups
     )
 
 
 def test_the_schedule_scales_the_peak_of_every_group():
-    optimizer = build_optimizer(model().named_parameters(), OptimizerSettings(learning_rate=0.2))
+    optimizer = build_optimizer(model().named_parameters(), AdamWSettings(learning_rate=0.2))
     optimizer.param_groups[0]["peak"] = 0.1
     set_learning_rate(optimizer, 0.5)
     assert [group["lr"] for group in optimizer.param_groups] == [0.05, 0.1]
@@ -116,7 +74,7 @@ def moved(gradients, limit, norm=None, epsilon=1e3):
     parameters = with_gradients(*gradients)
     optimizer = build_optimizer(
         [(f"p{number}.weight", parameter) for number, parameter in enumerate(parameters)],
-        OptimizerSettings(learning_rate=1.0, epsilon=epsilon, weight_decay=0.0),
+        AdamWSettings(learning_rate=1.0, epsilon=epsilon, weight_decay=0.0),
     )
     update(optimizer, global_norm(parameters) if norm is None else torch.tensor(norm), limit)
     return [parameter.item() for parameter in parameters], optimizer
@@ -141,12 +99,149 @@ def test_small_gradients_and_no_limit_leave_gradients_as_they_are(limit):
     assert moved([3.0, 4.0], limit)[0] == pytest.approx([-3e-3, -4e-3], rel=1e-2)
 
 
-@pytest.mark.parametrize("norm", [math.nan, math.inf])
-def test_a_norm_that_is_not_finite_moves_nothing_and_counts_no_step(norm):
-    weights, optimizer = moved([3.0, 4.0], 1.0, norm)
-    assert weights == [0.0, 0.0]
-    assert all(float(state["step"]) == 0 for state in optimizer.state.values())
-    assert all(not state["exp_avg"].any() for state in optimizer.state.values())
+def settings_of(kind, **values):
+    return OPTIMIZERS[kind][0](**values)
+
+
+def deep_model():
+    """A block with matrices, which Muon takes, under what it does not take."""
+    torch.manual_seed(0)
+    block = nn.Sequential(nn.Linear(4, 6), nn.LayerNorm(6), nn.Linear(6, 4))
+    return nn.ModuleDict({"embeddings": nn.Embedding(7, 4), "blocks": nn.ModuleList([block])})
+
+
+def step(network, optimizer, tokens, scale=1.0, clip=1.0):
+    hidden = network["blocks"][0](network["embeddings"](tokens))
+    (hidden.square().sum() * scale).backward()
+    update(optimizer, global_norm(network.parameters()), clip)
+    optimizer.zero_grad()
+
+
+def state_of(network, optimizer):
+    held = dict(network.state_dict()) | optimizer_tensors(optimizer)
+    return {name: tensor.clone() for name, tensor in held.items()}
+
+
+@every_kind
+@pytest.mark.parametrize("scale", [math.nan, math.inf])
+def test_a_gradient_that_is_not_finite_changes_no_weight_and_no_state(kind, scale):
+    network, tokens = deep_model(), torch.arange(5)
+    settings = settings_of(kind, learning_rate=0.01, weight_decay=0.1)
+    optimizer = build_optimizer(network.named_parameters(), settings)
+    step(network, optimizer, tokens)
+    before = state_of(network, optimizer)
+    step(network, optimizer, tokens, scale)
+    after = state_of(network, optimizer)
+    assert before.keys() == after.keys()
+    assert [name for name in before if not torch.equal(before[name], after[name])] == []
+    step(network, optimizer, tokens)
+    assert all(torch.isfinite(tensor).all() for tensor in state_of(network, optimizer).values())
+
+
+@every_kind
+def test_a_first_step_that_is_not_finite_counts_for_nothing(kind):
+    settings = settings_of(kind, learning_rate=0.01, weight_decay=0.1)
+    ends = []
+    for scales in ([1.0, 1.0], [math.nan, 1.0, 1.0]):
+        network = deep_model()
+        optimizer = build_optimizer(network.named_parameters(), settings)
+        for scale in scales:
+            step(network, optimizer, torch.arange(5), scale)
+        ends.append(state_of(network, optimizer))
+    assert [name for name in ends[0] if not torch.equal(ends[0][name], ends[1][name])] == []
+
+
+@every_kind
+def test_clipping_moves_as_gradients_of_the_limit_would(kind):
+    states = []
+    for clip in (0.5, None):
+        network = deep_model()
+        optimizer = build_optimizer(network.named_parameters(), settings_of(kind))
+        network["blocks"][0](network["embeddings"](torch.arange(5))).square().sum().backward()
+        norm = global_norm(network.parameters())
+        if clip is None:
+            for parameter in network.parameters():
+                parameter.grad *= 0.5 / (norm + 1e-6)
+        update(optimizer, norm, clip)
+        states.append(state_of(network, optimizer))
+    for name, tensor in states[0].items():
+        torch.testing.assert_close(tensor, states[1][name], rtol=1e-4, atol=1e-6, msg=name)
+
+
+@every_kind
+def test_a_parameter_without_a_gradient_stays(kind):
+    network = deep_model()
+    network["unused"] = nn.Linear(4, 4)
+    before = network["unused"].weight.clone()
+    optimizer = build_optimizer(network.named_parameters(), settings_of(kind))
+    step(network, optimizer, torch.arange(5))
+    assert torch.equal(network["unused"].weight, before)
+    assert not any("unused" in name for name in optimizer_tensors(optimizer))
+
+
+@every_kind
+@pytest.mark.parametrize("layer_decay", [1.0, 0.5])
+def test_every_kind_restored_continues_bit_for_bit(kind, layer_decay):
+    settings = settings_of(kind, learning_rate=0.01, layer_decay=layer_decay)
+    network = deep_model()
+    optimizer = build_optimizer(network.named_parameters(), settings)
+    batches = [torch.tensor([number, 3, 6 - number]) for number in range(6)]
+    for tokens in batches[:3]:
+        step(network, optimizer, tokens)
+    middle = state_of(network, optimizer)
+    resumed = deep_model()
+    resumed.load_state_dict({name: middle[name] for name in resumed.state_dict()})
+    second = build_optimizer(resumed.named_parameters(), settings)
+    restore_optimizer(second, middle)
+    for tokens in batches[3:]:
+        step(network, optimizer, tokens)
+        step(resumed, second, tokens)
+    wanted, found = state_of(network, optimizer), state_of(resumed, second)
+    assert wanted.keys() == found.keys()
+    assert [name for name in wanted if not torch.equal(wanted[name], found[name])] == []
+
+
+@pytest.mark.gpu
+@every_kind
+def test_no_kind_waits_for_the_device(kind):
+    network = deep_model().to("cuda")
+    optimizer = build_optimizer(network.named_parameters(), settings_of(kind, layer_decay=0.5))
+    tokens = torch.arange(5, device="cuda")
+    step(network, optimizer, tokens)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for scale in (1.0, math.nan):
+            step(network, optimizer, tokens, scale)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@every_kind
+def test_the_schedule_reaches_every_parameter_of_every_kind(kind):
+    network = deep_model()
+    optimizer = build_optimizer(network.named_parameters(), settings_of(kind, learning_rate=0.5))
+    before = state_of(network, optimizer)
+    set_learning_rate(optimizer, 0.0)
+    step(network, optimizer, torch.arange(5))
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+    set_learning_rate(optimizer, 1.0)
+    step(network, optimizer, torch.arange(5))
+    assert not any(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
+def test_the_kind_chooses_the_settings_and_adamw_is_meant_without_one():
+    def chosen(**values):
+        return build(TrainingSettings, {"optimizer": values}, "test").optimizer
+
+    assert chosen(learning_rate=0.5) == AdamWSettings(learning_rate=0.5)
+    for kind, (settings, _) in OPTIMIZERS.items():
+        assert chosen(kind=kind) == settings()
+    with pytest.raises(UsageError, match=r"unknown kind 'adam' of 'optimizer'; did you mean 'adamw'"):
+        chosen(kind="adam")
+    with pytest.raises(UsageError, match=r"unknown setting 'optimizer\.momentun'; did you mean 'momentum'"):
+        chosen(kind="muon", momentun=0.9)
+    with pytest.raises(UsageError, match=r"unknown setting 'optimizer\.momentum'"):
+        chosen(momentum=0.9)
 
 
 def train(network, optimizer, steps, seed):
@@ -159,7 +254,7 @@ def train(network, optimizer, steps, seed):
 
 
 def test_a_restored_optimizer_continues_bit_for_bit():
-    settings = OptimizerSettings(learning_rate=0.01)
+    settings = AdamWSettings(learning_rate=0.01)
     network = model()
     optimizer = build_optimizer(network.named_parameters(), settings)
     train(network, optimizer, 3, seed=1)
@@ -180,7 +275,7 @@ def test_a_restored_optimizer_continues_bit_for_bit():
 
 def test_the_state_is_named_by_parameter():
     network = model()
-    optimizer = build_optimizer(network.named_parameters(), OptimizerSettings())
+    optimizer = build_optimizer(network.named_parameters(), AdamWSettings())
     assert optimizer_tensors(optimizer) == {}
     train(network, optimizer, 1, seed=0)
     names = optimizer_tensors(optimizer).keys()
@@ -190,9 +285,9 @@ def test_the_state_is_named_by_parameter():
 
 def test_settings_of_the_new_recipe_win_over_those_saved():
     network = model()
-    optimizer = build_optimizer(network.named_parameters(), OptimizerSettings(learning_rate=0.5))
+    optimizer = build_optimizer(network.named_parameters(), AdamWSettings(learning_rate=0.5))
     train(network, optimizer, 1, seed=0)
-    second = build_optimizer(network.named_parameters(), OptimizerSettings(learning_rate=0.25))
+    second = build_optimizer(network.named_parameters(), AdamWSettings(learning_rate=0.25))
     restore_optimizer(second, optimizer_tensors(optimizer))
     assert {group["lr"] for group in second.param_groups} == {0.25}
 
@@ -205,6 +300,6 @@ def test_settings_of_the_new_recipe_win_over_those_saved():
     ],
 )
 def test_another_models_state_is_refused(name, shape, message):
-    optimizer = build_optimizer(model().named_parameters(), OptimizerSettings())
+    optimizer = build_optimizer(model().named_parameters(), AdamWSettings())
     with pytest.raises(CheckpointError, match=message):
         restore_optimizer(optimizer, {name: torch.zeros(shape)})

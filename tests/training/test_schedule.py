@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 from bothways.config import build
 from bothways.errors import UsageError
-from bothways.training.schedule import SHAPES, Budget, ScheduleSettings, share, warmup_share
+from bothways.training.schedule import (
+    SHAPES,
+    Budget,
+    ScheduleSettings,
+    check_batch,
+    micro_batches,
+    share,
+    warmup_share,
+)
 
 KINDS = sorted(SHAPES)
 
@@ -134,3 +142,38 @@ def test_a_clock_that_runs_backwards_is_no_progress():
 def test_a_budget_is_exactly_one_positive_number(values, message):
     with pytest.raises(UsageError, match=message):
         Budget(**values)
+
+
+def test_the_batch_grows_in_stages():
+    settings = build(ScheduleSettings, {"batch": [[0.0, 0.25], [0.1, 0.5], [0.2, 1.0]]}, "test")
+    points = (0.0, 0.09, 0.1, 0.19, 0.2, 1.0)
+    assert [micro_batches(settings, point, 8) for point in points] == [2, 2, 4, 4, 8, 8]
+    assert micro_batches(ScheduleSettings(), 0.0, 8) == 8
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        [[0.1, 0.5]],
+        [[0.0, 0.5], [0.0, 1.0]],
+        [[0.0, 0.5], [0.4, 0.7], [0.2, 1.0]],
+        [[0.0, 0.5], [1.0, 1.0]],
+        [[0.0, 0.0]],
+        [[0.0, 1.5]],
+        [[0.0]],
+        [["0.0", 1.0]],
+    ],
+)
+def test_stages_that_are_none_are_refused(stages):
+    with pytest.raises(UsageError, match=r"'batch"):
+        build(ScheduleSettings, {"batch": stages}, "test")
+
+
+def test_a_stage_takes_whole_micro_batches():
+    settings = ScheduleSettings(batch=((0.0, 0.25), (0.5, 1.0)))
+    for count in (4, 8, 12):
+        check_batch(settings, count)
+    for count in (1, 2, 6):
+        with pytest.raises(UsageError, match=rf"0.25 of a batch that each rank computes in {count} part"):
+            check_batch(settings, count)
+    check_batch(ScheduleSettings(), 1)

@@ -88,6 +88,7 @@ class _Trainer:
         self.warmup = schedule.warmup_share(settings.schedule, self.budget)
         self.cap = _step_cap()
         count = len(run.loader.micro_batches)
+        schedule.check_batch(settings.schedule, count)
         self.stepper = Stepper(run.encoder, run.objective, settings, run.place, run.precision, count)
         self.state = State()
         self.interval = Interval()
@@ -117,15 +118,15 @@ class _Trainer:
                     raise self._interrupted(stop)
 
     def _step(self, batches: list[Batch]) -> None:
-        """Take one optimizer step."""
-        state = self.state
+        """Take one optimizer step, over as many of the micro-batches as the schedule says."""
+        state, settings = self.state, self.run.settings.schedule
+        begun = self.budget.progress(state.step, state.tokens, state.seconds)
+        batches = batches[: schedule.micro_batches(settings, begun, len(batches))]
         totals = self.stepper.totals(batches)
         state.step += 1
         state.tokens += int(totals["tokens"])
         reached = self.budget.progress(state.step, state.tokens, state.seconds)
-        done = self.stepper.step(
-            batches, totals, schedule.share(self.run.settings.schedule, reached, self.warmup)
-        )
+        done = self.stepper.step(batches, totals, schedule.share(settings, reached, self.warmup))
         self.interval.tokens += totals["tokens"]
         self.interval.gradient_norm = done.norm
         if done.is_finite:

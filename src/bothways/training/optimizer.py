@@ -1,104 +1,38 @@
-"""AdamW with decoupled weight decay (Loshchilov & Hutter 2019), and the table of what decays.
+"""What the loop does with an optimizer, whichever it is: build, schedule, update, write down and restore.
 
-BERT and XLNet both leave layer normalisation and biases out of the decay (`AdamWeightDecayOptimizer` in the
-code released with each). Nothing here waits for the device: the gradient norm comes back as a tensor.
+Nothing here waits for the device: the gradient norm comes back as a tensor.
 """
 
-import re
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import torch
-from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from bothways.config import Settings
 from bothways.errors import CheckpointError, UsageError
+from bothways.training.adamw import AdamWSettings, build_adamw
+from bothways.training.groups import Group, OptimizerSettings, parameter_groups
+from bothways.training.lamb import LambSettings, build_lamb
+from bothways.training.muon import MuonSettings, build_muon
 
-DECAYS: tuple[tuple[str, str, bool], ...] = (
-    # what it is                    name, read from the front; first match wins     decays
-    ("attention bias (XLNet)", r"(^|.*[._])(content|position|segment)_bias$", False),
-    ("normalisation", r"(^|.*\.)[^.]*norm[^.]*\.(weight|bias)$", False),
-    ("bias", r"(^|.*[._])bias$", False),
-    ("probe vector (XLNet)", r"(^|.*\.)probe$", True),
-)
-"""Anything else decays when it is a matrix or an embedding table (two dimensions or more), a vector does not.
+OPTIMIZERS: dict[str, tuple[type[OptimizerSettings], Callable[[list[Group], Any], torch.optim.Optimizer]]] = {
+    "adamw": (AdamWSettings, build_adamw),
+    "lamb": (LambSettings, build_lamb),
+    "muon": (MuonSettings, build_muon),
+}
+"""Kind -> its settings, and what is built from (groups, settings)."""
 
-XLNet's released code (2019) decays the probe vector, and the attention biases too, see the settings."""
-
-ATTENTION_BIAS = DECAYS[0][0]
 PREFIX = "optimizer"
-
-
-class OptimizerSettings(Settings):
-    """How weights follow gradients. The defaults are BERT's (Devlin et al. 2019, appendix A.2)."""
-
-    kind: Literal["adamw"] = "adamw"
-    """The rule: Adam with decoupled weight decay."""
-    learning_rate: float = Field(default=1e-4, gt=0)
-    """Peak step size, per step; the schedule scales it."""
-    # Strict pydantic takes no list for a tuple, and YAML has lists only; the two numbers stay strict.
-    betas: Annotated[tuple[float, float], Field(strict=False)] = (0.9, 0.999)
-    """How slowly the running means of the gradient and of its square forget, each in [0, 1)."""
-    epsilon: float = Field(default=1e-6, gt=0)
-    """Added to the root of the second moment; 1e-6 in BERT's released code."""
-    weight_decay: float = Field(default=0.01, ge=0)
-    """Share of a decaying weight removed per step, times the learning rate."""
-    clip: float | None = Field(default=1.0, gt=0)
-    """Largest global norm of all gradients together; null turns clipping off (as RoBERTa does)."""
-    decay_attention_biases: bool = False
-    """Whether XLNet's content, position and segment biases decay, as in its released code (2019)."""
-
-    @field_validator("betas")
-    @classmethod
-    def _are_shares(cls, betas: tuple[float, float]) -> tuple[float, float]:
-        if not all(0 <= beta < 1 for beta in betas):
-            raise ValueError("both must be at least 0 and below 1")
-        return betas
-
-
-def decays(name: str, parameter: Tensor, settings: OptimizerSettings) -> bool:
-    """Say whether weight decay applies to a parameter, by the table `DECAYS` and then by its shape."""
-    for what, pattern, answer in DECAYS:
-        if re.match(pattern, name, re.IGNORECASE):
-            return settings.decay_attention_biases if what == ATTENTION_BIAS else answer
-    return parameter.dim() >= 2
-
-
-def parameter_groups(
-    named_parameters: Iterable[tuple[str, nn.Parameter]], settings: OptimizerSettings
-) -> list[dict[str, Any]]:
-    """Split the trainable parameters into those that decay and those that do not; empty groups are left out.
-
-    `params` holds (name, parameter) pairs, so that the optimizer's state can be saved by name.
-    """
-    decayed: list[tuple[str, nn.Parameter]] = []
-    spared: list[tuple[str, nn.Parameter]] = []
-    for name, parameter in named_parameters:
-        if parameter.requires_grad:
-            (decayed if decays(name, parameter, settings) else spared).append((name, parameter))
-    groups = [
-        {"params": decayed, "weight_decay": settings.weight_decay},
-        {"params": spared, "weight_decay": 0.0},
-    ]
-    return [group | {"lr": settings.learning_rate} for group in groups if group["params"]]
 
 
 def build_optimizer(
     named_parameters: Iterable[tuple[str, nn.Parameter]], settings: OptimizerSettings
-) -> torch.optim.AdamW:
-    """Build AdamW over the groups of `parameter_groups`, in one fused kernel, as `update` needs it."""
+) -> torch.optim.Optimizer:
+    """Build the optimizer of the settings' kind over the groups of `parameter_groups`."""
     groups = parameter_groups(named_parameters, settings)
     if not groups:
         raise UsageError("nothing to train: every parameter is frozen; leave at least one trainable")
-    optimizer = torch.optim.AdamW(
-        groups,
-        lr=settings.learning_rate,
-        betas=settings.betas,
-        eps=settings.epsilon,
-        weight_decay=settings.weight_decay,
-        fused=True,
-    )
+    optimizer = OPTIMIZERS[settings.kind][1](groups, settings)
     for group in optimizer.param_groups:
         group["peak"] = group["lr"]
     return optimizer
@@ -116,11 +50,11 @@ def global_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
     return torch.nn.utils.get_total_norm(gradients) if gradients else torch.zeros(())
 
 
-def update(optimizer: torch.optim.AdamW, norm: Tensor, limit: float | None) -> None:
+def update(optimizer: torch.optim.Optimizer, norm: Tensor, limit: float | None) -> None:
     """Move the weights by gradients whose global `norm` is clipped to `limit`; not at all if it is not finite.
 
-    Clipping is one factor for all gradients, and the fused kernel takes a factor and a veto along, as tensors: there
-    is no pass of its own, and nothing waits for the device. None does not clip.
+    Clipping is one factor for all gradients, and every rule takes a factor and a veto along, as tensors, under the
+    names by which PyTorch's fused kernels know them: nothing waits for the device. None does not clip.
     """
     too_long = torch.ones_like(norm) if limit is None else ((norm + 1e-6) / limit).clamp_min(1.0)
     optimizer.grad_scale = too_long  # type: ignore[attr-defined]
@@ -129,7 +63,7 @@ def update(optimizer: torch.optim.AdamW, norm: Tensor, limit: float | None) -> N
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return the optimizer's state by parameter name: `optimizer.<name>.<exp_avg | exp_avg_sq | step>`."""
+    """Return the optimizer's state by parameter name: `optimizer.<name>.<exp_avg | momentum_buffer | step | ...>`."""
     return {
         f"{PREFIX}.{name}.{key}": value
         for group in optimizer.param_groups

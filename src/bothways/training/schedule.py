@@ -1,13 +1,13 @@
-"""How long to train, and the learning rate on the way, as pure functions of how far the run has come.
+"""How long to train, and the learning rate and batch on the way, as pure functions of how far the run has come.
 
 Progress runs from 0 to 1 and is measured in steps, in tokens or in minutes, whichever the budget is given in.
-The learning rate depends on nothing else, so resuming in steps or tokens is exact.
+Learning rate and batch depend on nothing else, so resuming in steps or tokens is exact.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -35,6 +35,10 @@ class ScheduleSettings(Settings):
     """For `wsd`: the last share of the budget, in which the rate falls."""
     minimum: float = Field(default=0.0, ge=0, le=1)
     """Where the fall ends, as a share of the peak."""
+    # Strict pydantic takes no list for a tuple, and YAML has lists only.
+    batch: Annotated[tuple[tuple[float, float], ...], Field(strict=False)] = ()
+    """Batch warm-up: pairs of a share of the budget and the share of the batch's micro-batches that each step takes
+    from there on, such as [[0.0, 0.25], [0.1, 1.0]]; what a step leaves out is not read later. Empty: always all."""
 
     @field_validator("warmup")
     @classmethod
@@ -42,6 +46,16 @@ class ScheduleSettings(Settings):
         if isinstance(warmup, float) and warmup >= 1:
             raise ValueError("as a share it must be below 1.0; steps are written without a point")
         return warmup
+
+    @field_validator("batch")
+    @classmethod
+    def _are_stages(cls, batch: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+        starts = [start for start, _ in batch]
+        if starts and (starts[0] != 0 or starts != sorted(set(starts)) or starts[-1] >= 1):
+            raise ValueError("the shares of the budget must begin at 0.0, rise, and stay below 1")
+        if not all(0 < share <= 1 for _, share in batch):
+            raise ValueError("each share of the batch must be above 0 and at most 1")
+        return batch
 
     @model_validator(mode="after")
     def _warmup_ends_before_decay(self) -> "ScheduleSettings":
@@ -120,3 +134,19 @@ def share(settings: ScheduleSettings, progress: float, warmup: float) -> float:
     start = (1.0 - settings.decay - warmup) / stable if stable > 0 else 0.0
     fall = SHAPES[settings.kind](min(1.0, since), max(0.0, start))
     return settings.minimum + (1.0 - settings.minimum) * fall
+
+
+def micro_batches(settings: ScheduleSettings, progress: float, count: int) -> int:
+    """Return how many of a rank's `count` micro-batches a step takes that begins at `progress` (0..1)."""
+    stages = [share for start, share in settings.batch if progress >= start]
+    return round(stages[-1] * count) if stages else count
+
+
+def check_batch(settings: ScheduleSettings, count: int) -> None:
+    """Raise `UsageError` unless each stage of the batch takes whole ones of a rank's `count` micro-batches."""
+    for _, part in settings.batch:
+        if not math.isclose(part * count, max(1, round(part * count))):
+            raise UsageError(
+                f"training.schedule.batch takes {part:g} of a batch that each rank computes in {count} part(s), which "
+                "is no whole number of them; set a smaller training.micro_batch, or other shares"
+            )

@@ -1,12 +1,19 @@
 """How long and how to train: the settings that the loop reads."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pydantic import Field
 
-from bothways.config import Settings
-from bothways.training.optimizer import OptimizerSettings
+from bothways.config import Settings, one_of
+from bothways.training.adamw import AdamWSettings
+from bothways.training.groups import OptimizerSettings
+from bothways.training.optimizer import OPTIMIZERS
 from bothways.training.schedule import ScheduleSettings
+
+if TYPE_CHECKING:  # a type checker cannot read unions out of dictionaries
+    AnyOptimizer: TypeAlias = OptimizerSettings
+else:
+    AnyOptimizer = one_of(OPTIMIZERS, default="adamw")
 
 
 class TrainingSettings(Settings):
@@ -23,7 +30,7 @@ class TrainingSettings(Settings):
     micro_batch: int | None = Field(default=None, gt=0)
     """Rows computed at once; fewer need less memory. Default: all of a rank's. The gradient is always that of the whole
     step, but each micro-batch draws its own corruption, so another number hides other tokens."""
-    optimizer: OptimizerSettings = OptimizerSettings()
+    optimizer: AnyOptimizer = AdamWSettings()
     """How weights follow gradients."""
     schedule: ScheduleSettings = ScheduleSettings()
     """How the learning rate rises and falls."""
