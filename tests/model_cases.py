@@ -212,7 +212,14 @@ OBJECTIVE_CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "permutation released original": ("permutation", {"select": "released", "specials": "original"}),
     "permutation token context": ("permutation", {"select": "token", "specials": "context"}),
     "permutation token original": ("permutation", {"select": "token", "specials": "original"}),
+    "causal": ("causal", {}),
+    "causal prefix": ("causal", {"prefix": 0.5}),
 }
+
+
+def ahead(named: str) -> int:
+    """Return how many slots behind the one that is scored its target stands."""
+    return int(OBJECTIVE_CASES[named][0] == "causal")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,7 +240,8 @@ class Case:
     def build(self, **values: Any) -> tuple[Encoder, Objective]:
         encoder = make_encoder(self.backbone, **values)
         name, settings = OBJECTIVE_CASES[self.objective]
-        return encoder, make_objective(name, encoder, pair=self.examples.labels is not None, **settings)
+        pair = self.examples.labels is not None and "both sides" in OBJECTIVES[name][1].offers
+        return encoder, make_objective(name, encoder, pair=pair, **settings)
 
 
 CASES = [

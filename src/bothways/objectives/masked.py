@@ -16,10 +16,10 @@ from pydantic import Field, model_validator
 from bothways.batch import Batch, Examples
 from bothways.config import Settings
 from bothways.model.encoder import Encoder
+from bothways.objectives.auxiliary import Auxiliary
 from bothways.objectives.base import Objective
 from bothways.objectives.layout import lay_out
 from bothways.objectives.masking import choose_tokens, choose_words, goals, word_numbers
-from bothways.objectives.sentence_pair import SentencePair
 from bothways.vocabulary import Vocabulary
 
 
@@ -58,7 +58,7 @@ class Masked(Objective):
         settings: MaskedSettings,
         vocabulary: Vocabulary,
         encoder: Encoder,
-        extras: dict[str, SentencePair],
+        extras: dict[str, Auxiliary],
     ) -> None:
         super().__init__(vocabulary, encoder, extras)
         self.settings = settings
