@@ -67,7 +67,9 @@ def test_a_prefix_sees_itself_both_ways_and_is_not_predicted():
     examples, objective = whole(rows=400), objective_named("causal prefix", prefix=0.5)
     batch = objective.corrupt(examples, rng())
     scored, sees = scored_slots(batch, ahead=1), visible(batch)
-    known = sees[:, 0].sum(dim=1).numpy()  # the first slot sees the whole prefix, or itself where there is none
+    known = (
+        sees[:, 0].sum(dim=1).numpy()
+    )  # the first slot sees the whole prefix, or itself where there is none
     for row in range(len(scored)):
         assert np.flatnonzero(scored[row]).tolist() == predicted_by_loop(examples, row, known[row])
         assert sees[row, : known[row], : known[row]].all()

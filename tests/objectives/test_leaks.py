@@ -49,8 +49,9 @@ def numbered(offsets: list[np.ndarray]) -> list[np.ndarray]:
 def hidden_from(batch: Batch, ahead: int) -> torch.Tensor:
     """Say which slots each query must learn nothing of: bool [rows, queries, slots].
 
-    A masked model must not learn any hidden token, a causal one none behind the query. A permutation's probe must not learn its own, nor one that comes
-    later in the order: the ranks say which, so that the rule of visibility is not asked to judge itself.
+    A masked model must not learn any hidden token, a causal one none behind the query. A permutation's probe must not
+    learn its own, nor one that comes later in the order: the ranks say which, so that the rule of visibility is not
+    asked to judge itself.
     """
     slots = batch.num_slots
     if ahead:
