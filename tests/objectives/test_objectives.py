@@ -126,7 +126,9 @@ def test_the_pair_loss_reads_the_state_at_cls_wherever_it_stands():
         at_cls = hidden[examples.tokens == CLS]
         assert len(at_cls) == len(examples.labels) == pair.count(batch)
         expected = torch.nn.functional.cross_entropy(pair.head(at_cls), batch.labels, reduction="sum")
-        torch.testing.assert_close(pair.loss(hidden, encoder.token_embedding, batch).sum, expected, atol=1e-12, rtol=0.0)
+        torch.testing.assert_close(
+            pair.loss(hidden, encoder.token_embedding, batch).sum, expected, atol=1e-12, rtol=0.0
+        )
 
 
 @every_case
@@ -137,7 +139,7 @@ def test_what_is_read_is_what_is_scored_and_cls_where_there_is_a_pair_loss(case)
     read = [set(row) for row in objective.reads(batch).tolist()]
     for index, target in zip(batch.scored.tolist(), batch.targets.tolist(), strict=True):
         assert index % queries in read[index // queries] or target == IGNORED
-    if objective.extras:
+    if "sentence_pair" in objective.extras:
         at_cls = (batch.tokens == CLS).int().argmax(dim=1).tolist()
         assert all(slot in row for slot, row in zip(at_cls, read, strict=True))
 

@@ -12,6 +12,7 @@ from bothways.objectives.causal import Causal, CausalSettings
 from bothways.objectives.masked import Masked, MaskedSettings
 from bothways.objectives.permutation import Permutation, PermutationSettings
 from bothways.objectives.sentence_pair import SentencePair, SentencePairSettings
+from bothways.objectives.span_boundary import SpanBoundary, SpanBoundarySettings
 from bothways.vocabulary import Vocabulary
 
 M = TypeVar("M")
@@ -24,6 +25,7 @@ OBJECTIVES: dict[str, tuple[type[Settings], type[Objective]]] = {
 
 AUXILIARIES: dict[str, tuple[type[Settings], type[Auxiliary]]] = {
     "sentence_pair": (SentencePairSettings, SentencePair),
+    "span_boundary": (SpanBoundarySettings, SpanBoundary),
 }
 
 

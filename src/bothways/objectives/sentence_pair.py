@@ -46,7 +46,7 @@ class SentencePair(Auxiliary):
         """Return where CLS stands, int64 [rows, 1]."""
         return (batch.tokens == self.cls).int().argmax(dim=1, keepdim=True)
 
-    def loss(self, hidden: Tensor, embedding: Tensor, batch: Batch) -> Loss:
+    def loss(self, hidden: Tensor, embedding: Tensor, batch: Batch) -> Loss:  # noqa: ARG002 -- not for its labels
         """Score `hidden` [rows, slots + probes, width] at each row's CLS."""
         if batch.labels is None:
             raise ValueError("sentence_pair needs a format that labels pairs")
