@@ -43,7 +43,8 @@ class Objective(nn.Module):
         """Ask for every slot of `asked` given all slots that are not `hidden` (bool [rows, slots] each).
 
         `asked` must lie within `hidden`; the scored positions are the asked slots in row-major order. Where rows ask
-        for different numbers of slots, entries whose target is `IGNORED` may fill the shorter ones.
+        for different numbers of slots, entries whose target is `IGNORED` may fill the shorter ones. An objective that
+        answers `left to right` alone has no such question.
         """
         raise NotImplementedError
 

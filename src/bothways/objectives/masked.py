@@ -5,8 +5,9 @@
 
 Which positions: single tokens, whole words, n-grams of words, or SpanBERT's spans (Joshi et al. 2020, section 3.1):
 runs of words of geometric length, where chance decides between the three fates for a whole span, spans that touch
-being one. The count is exact in every row, special tokens are never hidden nor drawn as random replacements, and the
-draw is new every time a text is seen (RoBERTa's dynamic masking, Liu et al. 2019, section 4.1).
+being one (random tokens are drawn evenly, where SpanBERT's code draws them by frequency). The count is exact in every
+row, special tokens are never hidden nor drawn as random replacements, and the draw is new every time a text is seen
+(RoBERTa's dynamic masking, Liu et al. 2019, section 4.1).
 """
 
 from typing import Literal
