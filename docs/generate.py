@@ -83,9 +83,9 @@ def _recipes() -> list[str]:
 
 
 def _compatibility() -> list[str]:
-    lines = ["| part | needs of the backbone | needs of the format | offers |", "|---|---|---|---|"]
+    lines = ["| part | needs of the backbone | needs of format and objective | offers |", "|---|---|---|---|"]
     for name, (_, objective) in OBJECTIVES.items():
-        lines.append(f"| objective `{name}` | {_words(objective.needs)} | – | – |")
+        lines.append(f"| objective `{name}` | {_words(objective.needs)} | – | {_words(objective.offers)} |")
     for name, (_, extra) in AUXILIARIES.items():
         lines.append(f"| extra loss `{name}` | – | {_words(extra.needs)} | – |")
     for name, (settings, _) in FORMATS.items():

@@ -15,6 +15,7 @@ from bothways.model.encoder import Encoder
 from bothways.objectives import OBJECTIVES, build_objective
 from bothways.objectives.base import Objective
 from bothways.objectives.sentence_pair import SentencePairSettings
+from bothways.objectives.span_boundary import SpanBoundarySettings
 from bothways.vocabulary import Vocabulary
 
 PAD, UNK, CLS, SEP, MASK = range(5)
@@ -67,10 +68,18 @@ def make_encoder(
 
 
 def make_objective(
-    name: str, encoder: Encoder, *, pair: bool = False, seed: int = 1, deviation: float = 0.2, **values: Any
+    name: str,
+    encoder: Encoder,
+    *,
+    pair: bool = False,
+    boundary: bool = False,
+    seed: int = 1,
+    deviation: float = 0.2,
+    **values: Any,
 ) -> Objective:
-    """Return an objective with random heads in the encoder's dtype."""
-    extras = [SentencePairSettings()] if pair else []
+    """Return an objective with random heads in the encoder's dtype, and the auxiliary losses that are wanted."""
+    pairs, boundaries = [SentencePairSettings()], [SpanBoundarySettings(place_width=8)]
+    extras = pairs * pair + boundaries * boundary
     objective = build_objective(OBJECTIVES[name][0](**values), extras, VOCABULARY, encoder)
     return randomise(objective, seed, deviation).to(encoder.token_embedding.dtype)
 
@@ -206,13 +215,21 @@ OBJECTIVE_CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "masked token": ("masked", {"select": "token"}),
     "masked word": ("masked", {"select": "word"}),
     "masked ngram": ("masked", {"select": "ngram"}),
+    "masked span": ("masked", {"select": "span", "longest": 10}),
     "permutation span context": ("permutation", {"select": "span", "specials": "context"}),
     "permutation span original": ("permutation", {"select": "span", "specials": "original"}),
     "permutation released context": ("permutation", {"select": "released", "specials": "context"}),
     "permutation released original": ("permutation", {"select": "released", "specials": "original"}),
     "permutation token context": ("permutation", {"select": "token", "specials": "context"}),
     "permutation token original": ("permutation", {"select": "token", "specials": "original"}),
+    "causal": ("causal", {}),
+    "causal prefix": ("causal", {"prefix": 0.5}),
 }
+
+
+def ahead(named: str) -> int:
+    """Return how many slots behind the one that is scored its target stands."""
+    return int(OBJECTIVE_CASES[named][0] == "causal")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,7 +250,9 @@ class Case:
     def build(self, **values: Any) -> tuple[Encoder, Objective]:
         encoder = make_encoder(self.backbone, **values)
         name, settings = OBJECTIVE_CASES[self.objective]
-        return encoder, make_objective(name, encoder, pair=self.examples.labels is not None, **settings)
+        pair = self.examples.labels is not None and "both sides" in OBJECTIVES[name][1].offers
+        boundary = self.objective == "masked span"
+        return encoder, make_objective(name, encoder, pair=pair, boundary=boundary, **settings)
 
 
 CASES = [

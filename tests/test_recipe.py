@@ -31,8 +31,17 @@ def test_every_built_in_recipe_is_ten_to_thirty_lines_or_extends_one(name: str) 
     assert "extends: " in text or "-" not in name
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("family", ["bert", "xlnet"])
+FAMILIES = {
+    "bert": SIZES,
+    "xlnet": SIZES,
+    "spanbert": ("tiny", "mini", "small", "base", "large"),
+    "gpt": ("tiny", "mini", "small", "base"),
+}
+
+
+@pytest.mark.parametrize(
+    ("family", "size"), [(family, size) for family, sizes in FAMILIES.items() for size in sizes]
+)
 def test_a_recipe_has_the_shape_of_its_size(family: str, size: str) -> None:
     shape = {"tiny": (2, 128), "mini": (4, 256), "small": (4, 512), "medium": (8, 512), "base": (12, 768)}
     backbone = resolve(f"{family}-{size}").backbone
@@ -58,6 +67,27 @@ def test_the_published_hyper_parameters_are_those_of_the_papers() -> None:
         optimizer = recipe.training.optimizer
         assert (optimizer.epsilon, optimizer.weight_decay, optimizer.clip) == (1e-6, 0.01, 1.0)
         assert (recipe.backbone.dropout, recipe.backbone.attention_dropout) == (0.1, 0.1)
+
+
+def test_the_published_spans_and_their_boundary_loss_are_those_of_the_paper() -> None:
+    recipe = resolve("spanbert-large")
+    objective, (boundary,) = recipe.objective, recipe.extras
+    assert (objective.select, objective.longest, objective.stop, objective.rate) == ("span", 10, 0.2, 0.15)
+    assert (boundary.kind, boundary.longest, boundary.place_width) == ("span_boundary", 15, 200)
+    training, optimizer = recipe.training, recipe.training.optimizer
+    assert (training.steps, training.batch, recipe.format.length) == (2_400_000, 256, 512)
+    assert round(training.schedule.warmup * training.steps) == 10_000
+    assert (optimizer.learning_rate, optimizer.epsilon, optimizer.betas) == (1e-4, 1e-8, (0.9, 0.999))
+    assert not recipe.tokenizer.lowercase
+
+
+def test_the_published_gpt_is_that_of_the_paper() -> None:
+    recipe = resolve("gpt-base")
+    training = recipe.training
+    assert (recipe.objective.kind, recipe.objective.prefix, recipe.extras) == ("causal", 0.0, [])
+    assert (training.batch, recipe.format.length, training.optimizer.learning_rate) == (64, 512, 2.5e-4)
+    assert (training.schedule.kind, round(training.schedule.warmup * training.steps)) == ("cosine", 2000)
+    assert (training.optimizer.weight_decay, recipe.backbone.dropout) == (0.01, 0.1)
 
 
 def test_words_change_settings_and_keep_their_types() -> None:
@@ -135,6 +165,18 @@ def test_a_wrong_setting_is_refused_in_one_line_with_the_nearest(word: str, mess
             ["format.kind=packed"],
             "sentence_pair needs pair labels, which format packed does not offer",
         ),
+        (
+            "bert-tiny",
+            ["objective.kind=causal"],
+            "sentence_pair needs both sides, which objective causal does not offer; "
+            "set objective.kind=masked or permutation, or leave it out",
+        ),
+        (
+            "bert-tiny",
+            ["objective.kind=permutation", "extras=[{kind: span_boundary}]"],
+            "span_boundary needs hidden spans, which objective permutation does not offer; "
+            "set objective.kind=masked, or leave it out",
+        ),
         ("bert-tiny", ["format.length=1024"], "set format.length=512 or backbone.max_positions=1024"),
         ("xlnet-tiny", ["format.kind=packed"], "set backbone.memory=0 or format.kind=stream"),
         (
@@ -165,6 +207,9 @@ def test_parts_that_do_not_go_together_are_refused_with_the_fix(
         ("bert-tiny", ["format.kind=packed", "extras=[]"]),
         ("bert-tiny", ["objective.kind=permutation"]),
         ("xlnet-tiny", ["objective.kind=masked"]),
+        ("xlnet-tiny", ["objective.kind=causal"]),
+        ("bert-tiny", ["objective.kind=causal", "extras=[]"]),
+        ("bert-tiny", ["extras=[{kind: sentence_pair}, {kind: span_boundary}]"]),
         ("xlnet-tiny", ["objective.kind=masked", "format.kind=pairs", "backbone.memory=0"]),
         ("xlnet-tiny", ["extras=[{kind: sentence_pair}]"]),
         ("xlnet-tiny", ["format.bidirectional=false"]),

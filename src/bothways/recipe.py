@@ -113,18 +113,24 @@ def _check_backbone(recipe: Recipe) -> None:
 
 
 def _check_extras(recipe: Recipe) -> None:
-    form = recipe.format.kind
     kinds = [extra.kind for extra in recipe.extras]
+    objectives = {name: objective.offers for name, (_, objective) in OBJECTIVES.items()}
     for kind in kinds:
-        needs = AUXILIARIES[kind][1].needs
-        if missing := sorted(needs - offers_of_format(form)):
-            able = " or ".join(each for each in FORMATS if needs <= offers_of_format(each))
-            raise UsageError(
-                f"the extra loss {kind} needs {_and(missing)}, which format {form} does not offer; "
-                f"set format.kind={able}, or leave it out with extras=[]"
-            )
+        _check_extra(kind, "format", recipe.format.kind, {name: offers_of_format(name) for name in FORMATS})
+        _check_extra(kind, "objective", recipe.objective.kind, objectives)
         if kinds.count(kind) > 1:
             raise UsageError(f"the extra loss {kind} stands there twice; keep one and set its weight")
+
+
+def _check_extra(kind: str, part: str, chosen: str, offers: Mapping[str, frozenset[str]]) -> None:
+    """Refuse an extra loss that needs what another choice of this part would offer."""
+    needs = AUXILIARIES[kind][1].needs & frozenset().union(*offers.values())
+    if missing := sorted(needs - offers[chosen]):
+        able = " or ".join(name for name, offered in offers.items() if needs <= offered)
+        raise UsageError(
+            f"the extra loss {kind} needs {_and(missing)}, which {part} {chosen} does not offer; "
+            f"set {part}.kind={able}, or leave it out with extras=[]"
+        )
 
 
 def _check_length(recipe: Recipe) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic_core import from_json, to_json
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from toy_language import LENGTH, ORDINARY, VOCABULARY, toy_subject
+from toy_language import LENGTH, ORDINARY, VOCABULARY, ToyObjective, toy_subject
 
 from bothways.errors import UsageError
 from bothways.evaluate.fill import fill_blanks, read_prompt
@@ -96,3 +96,10 @@ def test_text_that_is_too_long_for_the_model_is_refused(tokenizer):
     subject = toy_subject(max_positions=LENGTH + 1)
     with pytest.raises(UsageError, match="6 tokens, but this model reads 5 at most; shorten"):
         fill_blanks(subject, tokenizer, TEXT)
+
+
+def test_a_model_that_reads_from_left_to_right_only_is_refused(tokenizer):
+    objective = ToyObjective(["left to right"])
+    objective.name = "causal"
+    with pytest.raises(UsageError, match="causal, reads from left to right"):
+        fill_blanks(toy_subject(objective=objective), tokenizer, TEXT)

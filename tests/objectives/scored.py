@@ -14,14 +14,13 @@ def objective_named(named: str, **more: Any) -> Objective:
     return make_objective(name, make_encoder("transformer_xl"), **{**values, **more})
 
 
-def scored_slots(batch: Batch) -> np.ndarray:
-    """Return bool [rows, slots]: whose token is scored, by a probe or by the slot itself."""
+def scored_slots(batch: Batch, ahead: int = 0) -> np.ndarray:
+    """Return bool [rows, slots]: whose token is scored, by a probe, by the slot itself or by one `ahead` of it."""
     scored = np.zeros(batch.tokens.shape, dtype=bool)
     width = batch.num_slots + batch.num_probes
     for index, target in zip(batch.scored.tolist(), batch.targets.tolist(), strict=True):
         if target != IGNORED:
             row, query = divmod(index, width)
-            scored[row, query if query < batch.num_slots else batch.probes[row, query - batch.num_slots]] = (
-                True
-            )
+            slot = query + ahead if query < batch.num_slots else batch.probes[row, query - batch.num_slots]
+            scored[row, slot] = True
     return scored

@@ -30,7 +30,7 @@ from bothways.objectives.masking import word_numbers
 
 def test_fifteen_percent_are_hidden_exactly_in_every_row():
     examples = whole(rows=20, length=100)
-    for select in ("token", "word", "ngram"):
+    for select in ("token", "word", "ngram", "span"):
         objective = make_objective("masked", make_encoder("bert", max_positions=100), select=select)
         assert (scored_slots(objective.corrupt(examples, rng())).sum(axis=1) == 15).all()
 
@@ -54,6 +54,35 @@ def test_eighty_ten_ten_and_random_tokens_are_ordinary_and_uniform():
     assert stats.chisquare(np.bincount(drawn, minlength=VOCABULARY.size)[MASK + 1 :]).pvalue > 1e-3
 
 
+def test_chance_decides_between_mask_random_and_kept_once_a_span():
+    examples = whole(rows=200, length=512)
+    objective = objective_named("masked span")
+    batch = objective.corrupt(examples, rng())
+    hidden = scored_slots(batch)
+    shown, true = batch.tokens.numpy(), examples.tokens
+    edges = np.diff(hidden.astype(int), axis=1, prepend=0, append=0)
+    rows, begins = np.nonzero(edges == 1)
+    ends = np.nonzero(edges == -1)[1]
+    fates = {"masked": 0, "kept": 0, "random": 0}
+    for row, begin, end in zip(rows.tolist(), begins.tolist(), ends.tolist(), strict=True):
+        mine, real = shown[row, begin:end], true[row, begin:end]
+        fate = "masked" if (mine == MASK).all() else "kept" if (mine == real).all() else "random"
+        assert fate != "random" or (mine > MASK).all()
+        fates[fate] += 1
+    assert stats.binomtest(fates["masked"], len(rows), 0.8).pvalue > 1e-3
+    # A span of one token may be replaced by itself: one in 56 of those.
+    assert fates["kept"] / len(rows) == pytest.approx(0.1, abs=0.02)
+    drawn = np.concatenate(
+        [
+            shown[row, begin:end]
+            for row, begin, end in zip(rows, begins, ends, strict=True)
+            if (shown[row, begin:end] > MASK).all() and (shown[row, begin:end] != true[row, begin:end]).any()
+        ]
+    )
+    assert stats.chisquare(np.bincount(drawn, minlength=VOCABULARY.size)[MASK + 1 :]).pvalue > 1e-3
+    assert (ends - begins).mean() > 3
+
+
 def test_what_is_hidden_is_drawn_anew_each_time_and_covers_everything():
     examples = whole(rows=2, length=32)
     for named in ANYWHERE:
@@ -63,7 +92,7 @@ def test_what_is_hidden_is_drawn_anew_each_time_and_covers_everything():
         assert (np.any(hidden, axis=0) == (examples.tokens > MASK)).all()
 
 
-@pytest.mark.parametrize("named", ["masked word", "masked ngram", "permutation span context"])
+@pytest.mark.parametrize("named", ["masked word", "masked ngram", "masked span", "permutation span context"])
 @pytest.mark.parametrize("backward", [False, True])
 def test_hidden_words_are_whole_in_rows_of_either_direction(named, backward):
     tokens = words(64, rows=8)

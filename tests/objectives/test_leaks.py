@@ -15,6 +15,7 @@ from model_cases import (
     OBJECTIVE_CASES,
     PAD,
     SEP,
+    ahead,
     every_objective,
     make_encoder,
     make_objective,
@@ -45,13 +46,16 @@ def numbered(offsets: list[np.ndarray]) -> list[np.ndarray]:
     return numbers
 
 
-def hidden_from(batch: Batch) -> torch.Tensor:
+def hidden_from(batch: Batch, ahead: int) -> torch.Tensor:
     """Say which slots each query must learn nothing of: bool [rows, queries, slots].
 
-    A masked model must not learn any hidden token. A permutation's probe must not learn its own, nor one that comes
-    later in the order: the ranks say which, so that the rule of visibility is not asked to judge itself.
+    A masked model must not learn any hidden token, a causal one none behind the query. A permutation's probe must not
+    learn its own, nor one that comes later in the order: the ranks say which, so that the rule of visibility is not
+    asked to judge itself.
     """
     slots = batch.num_slots
+    if ahead:
+        return torch.ones(slots, slots, dtype=torch.bool).triu(ahead).expand(len(batch.tokens), -1, -1)
     if batch.probes is None:
         hidden = torch.zeros(batch.tokens.numel(), dtype=torch.bool)
         hidden[batch.scored] = True
@@ -62,16 +66,16 @@ def hidden_from(batch: Batch) -> torch.Tensor:
 
 
 def count_leaks(
-    batch: Batch, examples: Examples, known: torch.Tensor, sources: np.ndarray
+    batch: Batch, examples: Examples, known: torch.Tensor, sources: np.ndarray, ahead: int
 ) -> tuple[int, int]:
     """Return how many targets may know what they must not, and how many targets there are."""
-    must_not = hidden_from(batch)
+    must_not = hidden_from(batch, ahead)
     leaks, targets = 0, 0
     for index, target in zip(batch.scored.tolist(), batch.targets.tolist(), strict=True):
         if target == IGNORED:
             continue
         row, query = divmod(index, batch.num_slots + batch.num_probes)
-        slot = query if query < batch.num_slots else int(batch.probes[row, query - batch.num_slots])
+        slot = query + ahead if query < batch.num_slots else int(batch.probes[row, query - batch.num_slots])
         assert examples.tokens[row, slot] == target
         assert must_not[row, query, slot]
         forbidden = sources[row, must_not[row, query].numpy()]
@@ -80,13 +84,13 @@ def count_leaks(
     return leaks, targets
 
 
-def shown_by(batch: Batch, sources: np.ndarray, count: int) -> torch.Tensor:
+def shown_by(batch: Batch, sources: np.ndarray, count: int, ahead: int) -> torch.Tensor:
     """Say which source each slot's own embedding gives away: bool [rows, slots, sources].
 
     What a masked model hides counts as hidden even where it stays as it was: that one in ten does is the recipe.
     """
     numbers = torch.from_numpy(sources).clone()
-    if batch.probes is None:
+    if batch.probes is None and not ahead:
         numbers.view(-1)[batch.scored] = -1
     return numbers[:, :, None] == torch.arange(count)
 
@@ -101,9 +105,9 @@ def leaks_over_a_stream(named: str, *, blocks: bool, seed: int = 0) -> tuple[int
     for row, numbers in zip(rows, sources, strict=True):
         examples = row.examples if blocks else dataclasses.replace(row.examples, second_block=None)
         batch = objective.corrupt(examples, draw)
-        shown = shown_by(batch, numbers, count)
+        shown = shown_by(batch, numbers, count, ahead(named))
         known, memory = reach(batch, shown, LAYERS, memory=memory, memory_length=MEMORY)
-        total += count_leaks(batch, examples, known, numbers)
+        total += count_leaks(batch, examples, known, numbers, ahead(named))
     assert memory is not None
     assert memory.layers[0].shape[1] == MEMORY
     return int(total[0]), int(total[1])
@@ -148,7 +152,7 @@ def test_no_target_of_a_row_without_memory_can_reach_itself_or_what_comes_later(
         batch = objective.corrupt(examples, rng(seed))
         slots = np.broadcast_to(np.arange(SLOTS), examples.tokens.shape)
         sources = np.where(examples.tokens == PAD, -1, slots)
-        known, _ = reach(batch, shown_by(batch, sources, SLOTS), LAYERS)
-        leaks, targets = count_leaks(batch, examples, known, sources)
+        known, _ = reach(batch, shown_by(batch, sources, SLOTS, ahead(named)), LAYERS)
+        leaks, targets = count_leaks(batch, examples, known, sources, ahead(named))
         assert targets > 10
         assert leaks == 0

@@ -10,10 +10,12 @@ from scipy import stats
 from bothways.batch import Examples
 from bothways.objectives import masking
 from bothways.objectives.masking import (
+    choose_geometric_spans,
     choose_spans,
     choose_spans_as_released,
     choose_tokens,
     choose_words,
+    geometric_lengths,
     goals,
     read_backward,
     run_lengths,
@@ -92,6 +94,7 @@ def test_every_way_of_choosing_hides_exactly_the_goal_and_no_special_token(
         choose_tokens(words >= 0, goal, rng(seed)),
         choose_words(words, goal, longest, rng(seed)),
         choose_spans(words, goal, longest, context, rng(seed)),
+        choose_geometric_spans(words, goal, longest, 1 / (1 + context), rng(seed)),
     ):
         assert (chosen.sum(axis=1) == goal).all()
         assert not chosen[tokens <= MASK].any()
@@ -113,6 +116,7 @@ def test_words_stay_whole_unless_the_last_ones_do_not_fit(tokens, rate, longest,
     for chosen in (
         choose_words(words, goal, longest, rng(seed)),
         choose_spans(words, goal, longest, 6, rng(seed)),
+        choose_geometric_spans(words, goal, longest, 0.2, rng(seed)),
     ):
         for row in range(len(words)):
             sizes = np.bincount(words[row][words[row] >= 0])
@@ -147,6 +151,32 @@ def test_run_lengths_have_probability_one_in_n(longest):
     expected = ONE_IN_N[:longest] / ONE_IN_N[:longest].sum() * 50_000
     assert stats.chisquare(counts, expected).pvalue > 1e-3
     assert (run_lengths(1, 100, rng()) == 1).all()
+
+
+@pytest.mark.parametrize(("longest", "stop"), [(10, 0.2), (3, 0.5), (10, 0.05)])
+def test_geometric_lengths_stop_after_each_word_with_the_same_chance(longest, stop):
+    lengths = geometric_lengths(longest, stop, 50_000, rng())
+    chances = np.array([stop * (1 - stop) ** (n - 1) for n in range(1, longest + 1)])
+    expected = chances / chances.sum() * len(lengths)
+    assert stats.chisquare(np.bincount(lengths, minlength=longest + 1)[1:], expected).pvalue > 1e-3
+    assert (geometric_lengths(1, stop, 100, rng()) == 1).all()
+
+
+def test_published_spans_are_of_3_8_words_on_average():
+    # Joshi et al. 2020, section 3.1.
+    assert geometric_lengths(10, 0.2, 200_000, rng()).mean() == pytest.approx(3.8, abs=0.02)
+
+
+def test_geometric_spans_begin_at_all_words_alike_and_keep_their_law_when_they_are_hidden():
+    words = np.tile(np.arange(4000), (300, 1))
+    # So few that hardly two touch; the last of each row is cut to meet the goal.
+    chosen = choose_geometric_spans(words, np.full(300, 60), 10, 0.2, rng())
+    edges = np.diff(chosen.astype(int), axis=1, prepend=0, append=0)
+    begins, ends = np.nonzero(edges == 1)[1], np.nonzero(edges == -1)[1]
+    chances = 0.2 * 0.8 ** np.arange(10)
+    shares = np.bincount(ends - begins, minlength=11)[1:11] / len(begins)
+    assert shares == pytest.approx(chances / chances.sum(), abs=0.04)
+    assert stats.chisquare(np.bincount(begins // 500, minlength=8)).pvalue > 1e-3
 
 
 def spans_of_one_lap(count: int, context: int = 6) -> tuple[np.ndarray, np.ndarray]:

@@ -26,7 +26,7 @@ class ReadsLeftToRight(Protocol):
     """What an objective with "left to right" among its answers can do besides."""
 
     def left_to_right(self, examples: Examples) -> Batch:
-        """Ask for every token that is not special, given the slots before it."""
+        """Ask for every token that is not special, given the slots before it; without any, it may be left out."""
         ...
 
 

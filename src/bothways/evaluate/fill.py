@@ -89,8 +89,13 @@ class Filled:
 def fill_blanks(subject: Subject, tokenizer: Tokenizer, text: str, *, beam: int = 8, top: int = 5) -> Filled:
     """Fill every `[?]` of `text`.
 
-    Raises `UsageError` where there is no blank, no room for the text, or nothing to choose from.
+    Raises `UsageError` where there is no blank, no room for the text, or a model that never looks to the right.
     """
+    if "joint spans" not in subject.objective.answers:
+        raise UsageError(
+            f"fill: this model's objective, {subject.objective.name}, reads from left to right, so it cannot fill a "
+            "blank from both sides; give a model with another objective"
+        )
     prompt = read_prompt(subject, tokenizer, text)
     return Filled(
         [

@@ -63,10 +63,10 @@ Pretrained with Bothways (objective: {objective}).
 def _loading(theirs: _Theirs | None) -> str:
     """Say how the model is loaded."""
     if theirs is None:
-        return """`transformers` has no class for this backbone; Bothways reads the folder:
+        return """`transformers` has no class for this model; Bothways reads the folder:
 
 ```bash
-bothways fill . "text with a [?]"
+bothways score . text.txt
 ```"""
     return f"""```python
 from transformers import AutoTokenizer, {theirs.load}

@@ -17,7 +17,7 @@ from bothways import files
 from bothways.config import Settings, build
 from bothways.errors import CheckpointError
 from bothways.interop.card import model_card
-from bothways.interop.configs import FAMILIES, backbone_of
+from bothways.interop.configs import FAMILIES, Family, backbone_of
 from bothways.interop.weights import read_weights, write_weights
 from bothways.model.backbones import NAMES, build_encoder
 from bothways.model.encoder import Encoder
@@ -62,8 +62,7 @@ def write_model(
     extras = list(extras)
     backbone = backbone_name(model.encoder.settings)
     family = FAMILIES[backbone]
-    has_pairs = "sentence_pair" in model.objective.extras
-    architecture = family.architecture_with_pairs if has_pairs else family.architecture
+    architecture = _architecture(family, model.objective)
     config = {
         **({"architectures": [architecture]} if architecture else {}),
         "model_type": family.model_type,
@@ -156,6 +155,13 @@ def backbone_name(settings: EncoderSettings) -> str:
     """Return the name under which a backbone's settings stand in the tables."""
     name: str = settings.kind  # type: ignore[attr-defined]
     return name
+
+
+def _architecture(family: Family, objective: Objective) -> str | None:
+    """Return the class of `transformers` that computes the same; for a model that only looks back there is none."""
+    if "both sides" not in objective.offers:
+        return None
+    return family.architecture_with_pairs if "sentence_pair" in objective.extras else family.architecture
 
 
 def _settings(table: Mapping[str, tuple[type[Settings], Any]], values: Any, path: Path) -> Settings:

@@ -11,11 +11,20 @@ from bothways.model.kernels.cross_entropy import linear_cross_entropy
 
 
 class Transform(nn.Module):
-    """BERT's extra layer before the vocabulary: dense, activation, normalisation (released code, section 3.1)."""
+    """BERT's extra layer before the vocabulary: dense, activation, normalisation (released code, section 3.1).
 
-    def __init__(self, width: int, activation: Callable[[Tensor], Tensor], norm_epsilon: float) -> None:
+    `inputs` is what it maps from where that is not the `width` itself.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        activation: Callable[[Tensor], Tensor],
+        norm_epsilon: float,
+        inputs: int | None = None,
+    ) -> None:
         super().__init__()
-        self.dense = nn.Linear(width, width)
+        self.dense = nn.Linear(inputs or width, width)
         self.norm = nn.LayerNorm(width, norm_epsilon)
         self.activation = activation
 
@@ -26,13 +35,16 @@ class Transform(nn.Module):
 class VocabularyHead(nn.Module):
     """Scores over the vocabulary by the shared token embeddings plus a bias; applied to scored rows only."""
 
-    def __init__(self, vocabulary: int, transform: Transform | None = None) -> None:
+    def __init__(self, vocabulary: int, transform: nn.Module | None = None) -> None:
         super().__init__()
         self.transform = transform or nn.Identity()
         self.bias = nn.Parameter(torch.zeros(vocabulary))
 
     def forward(self, hidden: Tensor, embedding: Tensor) -> Tensor:
-        """Map [scored, width] to logits [scored, vocabulary]; `embedding` is float [vocabulary, width]."""
+        """Map [scored, width], or what the transform takes, to logits [scored, vocabulary].
+
+        `embedding` is float [vocabulary, width].
+        """
         return nn.functional.linear(self.transform(hidden), embedding, self.bias)
 
     def nats(self, hidden: Tensor, embedding: Tensor, targets: Tensor) -> Tensor:

@@ -6,10 +6,13 @@ from typing import Any, TypeVar
 from bothways.config import Settings
 from bothways.model.encoder import Encoder
 from bothways.model.initialise import initialise
+from bothways.objectives.auxiliary import Auxiliary
 from bothways.objectives.base import Objective
+from bothways.objectives.causal import Causal, CausalSettings
 from bothways.objectives.masked import Masked, MaskedSettings
 from bothways.objectives.permutation import Permutation, PermutationSettings
 from bothways.objectives.sentence_pair import SentencePair, SentencePairSettings
+from bothways.objectives.span_boundary import SpanBoundary, SpanBoundarySettings
 from bothways.vocabulary import Vocabulary
 
 M = TypeVar("M")
@@ -17,10 +20,12 @@ M = TypeVar("M")
 OBJECTIVES: dict[str, tuple[type[Settings], type[Objective]]] = {
     "masked": (MaskedSettings, Masked),
     "permutation": (PermutationSettings, Permutation),
+    "causal": (CausalSettings, Causal),
 }
 
-AUXILIARIES: dict[str, tuple[type[Settings], type[SentencePair]]] = {
+AUXILIARIES: dict[str, tuple[type[Settings], type[Auxiliary]]] = {
     "sentence_pair": (SentencePairSettings, SentencePair),
+    "span_boundary": (SpanBoundarySettings, SpanBoundary),
 }
 
 

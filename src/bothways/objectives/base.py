@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from bothways.batch import IGNORED, Batch, Examples, Loss, Losses, Memory
 from bothways.model.dtypes import at_least_float32
 from bothways.model.encoder import Encoder
-from bothways.objectives.sentence_pair import SentencePair
+from bothways.objectives.auxiliary import Auxiliary
 from bothways.vocabulary import Vocabulary
 
 
@@ -20,14 +20,16 @@ class Objective(nn.Module):
     """Base of all objectives.
 
     `needs` names what the format and the backbone must offer; `answers` which measures are defined for it:
-    `leave one out`, `joint spans`, `orders` (any order of a span), `left to right`.
+    `leave one out`, `joint spans`, `orders` (any order of a span), `left to right`. `offers` says what auxiliary losses
+    may build on: `both sides` (a slot knows the text around it), `hidden spans` (what is scored is hidden at its slot).
     """
 
     needs: frozenset[str] = frozenset()
     answers: frozenset[str] = frozenset()
+    offers: frozenset[str] = frozenset({"both sides"})
     name: str
 
-    def __init__(self, vocabulary: Vocabulary, encoder: Encoder, extras: dict[str, SentencePair]) -> None:
+    def __init__(self, vocabulary: Vocabulary, encoder: Encoder, extras: dict[str, Auxiliary]) -> None:
         super().__init__()
         self.vocabulary = vocabulary
         self.head = encoder.vocabulary_head()
@@ -41,7 +43,8 @@ class Objective(nn.Module):
         """Ask for every slot of `asked` given all slots that are not `hidden` (bool [rows, slots] each).
 
         `asked` must lie within `hidden`; the scored positions are the asked slots in row-major order. Where rows ask
-        for different numbers of slots, entries whose target is `IGNORED` may fill the shorter ones.
+        for different numbers of slots, entries whose target is `IGNORED` may fill the shorter ones. An objective that
+        answers `left to right` alone has no such question.
         """
         raise NotImplementedError
 
@@ -77,7 +80,7 @@ class Objective(nn.Module):
         """
         nats = self.head.nats(hidden.flatten(0, 1)[batch.scored], embedding, batch.targets)
         own = {self.name: Loss(nats, int((batch.targets != IGNORED).sum()))}
-        return own | {name: extra.loss(hidden, batch) for name, extra in self._extras()}
+        return own | {name: extra.loss(hidden, embedding, batch) for name, extra in self._extras()}
 
     def predict(self, encoder: Encoder, batch: Batch, memory: Memory | None = None) -> Tensor:
         """Return log-probabilities [scored, vocabulary], float32 or better, for a `cloze` or `left_to_right` batch."""
@@ -85,5 +88,5 @@ class Objective(nn.Module):
         logits = self.head(hidden.flatten(0, 1)[batch.scored], encoder.token_embedding)
         return torch.log_softmax(at_least_float32(logits), dim=-1)
 
-    def _extras(self) -> list[tuple[str, SentencePair]]:
+    def _extras(self) -> list[tuple[str, Auxiliary]]:
         return list(self.extras.items())  # type: ignore[arg-type]

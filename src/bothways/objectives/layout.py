@@ -29,16 +29,18 @@ def lay_out(
     *,
     ranks: Ranks | None = None,
     probing: bool = False,
+    truth: np.ndarray | None = None,
 ) -> Batch:
     """Build the batch in which `scored` (bool [rows, slots]) is predicted.
 
     `tokens` are the rows as the model sees them. With `probing`, each scored slot is predicted by a probe that looks
-    one rank before its own; else by the slot itself. Padding is never seen. In a stream row, everything in the
-    second block enters and looks later than everything in the first, whose states become the next row's memory.
+    one rank before its own; else by the slot itself. `truth` (int [rows, slots]) is what each slot is to predict, its
+    own token unless it is given. Padding is never seen. In a stream row, everything in the second block enters and
+    looks later than everything in the first, whose states become the next row's memory.
     """
     enters, now = _ranked(examples, ranks, examples.tokens == vocabulary.pad)
     flat = np.flatnonzero(scored)
-    targets = examples.tokens.ravel()[flat]
+    targets = (examples.tokens if truth is None else truth).ravel()[flat]
     probes = None
     if probing:
         assert now is not None

@@ -4,8 +4,9 @@ All rows are done at once: a loop over rows in Python would take longer than a s
 words are put in order by numbers that name both their turn and their slot, so one sort per row decides.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -67,16 +68,25 @@ def choose_words(words: np.ndarray, goal: np.ndarray, longest: int, rng: np.rand
     words). A run begins at any word and stops at a special token. A word that would overshoot is left out; only when
     nothing fits any more are single tokens taken.
     """
-    found = _find_words(words)
     if longest > 1:
-        first, lengths = _runs_anywhere(found.counts, int(goal.max(initial=1)), longest, rng)
-        turns = _turns_of_runs(found, first, lengths, np.arange(first.size).reshape(first.shape))
-        return _top_up(*_hide(found, turns, goal), words, rng)
+        return _choose_runs(words, goal, partial(run_lengths, longest), rng)
+    found = _find_words(words)
     chosen, left = _hide(found, _turns_of_words(found, rng), goal)
     for row in np.flatnonzero(left):
         free = np.flatnonzero((words[row] >= 0) & ~chosen[row])
         chosen[row, free[: left[row]]] = True
     return chosen
+
+
+def choose_geometric_spans(
+    words: np.ndarray, goal: np.ndarray, longest: int, stop: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Choose runs of whole words as `choose_words` does, but as long as a geometric law says.
+
+    Joshi et al. 2020, section 3.1. All words are equally likely to begin a run; in the released code all subwords are,
+    which prefers long words, and the last run may be cut within a word.
+    """
+    return _choose_runs(words, goal, partial(geometric_lengths, longest, stop), rng)
 
 
 def choose_spans(
@@ -144,6 +154,18 @@ def run_lengths(longest: int, count: int, rng: np.random.Generator) -> np.ndarra
     return 1 + np.searchsorted(_chances(longest), rng.random(count), side="right")
 
 
+def geometric_lengths(longest: int, stop: float, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw `count` lengths with P(n) proportional to stop·(1 - stop)^(n-1) for n from 1 to `longest`, int64 [count]."""
+    return 1 + np.searchsorted(_geometric_chances(longest, stop), rng.random(count), side="right")
+
+
+@lru_cache
+def _geometric_chances(longest: int, stop: float) -> np.ndarray:
+    """Return P(length <= n) for n from 1 to `longest`."""
+    chances = 1 - (1 - stop) ** np.arange(1, longest + 1)
+    return chances / chances[-1]
+
+
 @lru_cache
 def _chances(longest: int) -> np.ndarray:
     """Return P(length <= n) for n from 1 to `longest`."""
@@ -206,12 +228,19 @@ def _turns_of_words(found: _Words, rng: np.random.Generator) -> np.ndarray:
     return turns
 
 
-def _runs_anywhere(
-    counts: np.ndarray, runs: int, longest: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw first words, all equally likely, and lengths of runs in rows of `counts` words: int64 [rows, runs]."""
-    first = (rng.random((len(counts), runs)) * counts[:, None]).astype(np.int64)
-    return first, run_lengths(longest, first.size, rng).reshape(first.shape)
+def _choose_runs(
+    words: np.ndarray,
+    goal: np.ndarray,
+    draw_lengths: Callable[[int, np.random.Generator], np.ndarray],
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Choose runs of words, as many as reach the goal; a run begins at any word, all equally likely."""
+    found = _find_words(words)
+    runs = int(goal.max(initial=1))
+    first = (rng.random((len(words), runs)) * found.counts[:, None]).astype(np.int64)
+    lengths = draw_lengths(first.size, rng).reshape(first.shape)
+    turns = _turns_of_runs(found, first, lengths, np.arange(first.size).reshape(first.shape))
+    return _top_up(*_hide(found, turns, goal), words, rng)
 
 
 def _turns_of_runs(found: _Words, first: np.ndarray, lengths: np.ndarray, turn: np.ndarray) -> np.ndarray:

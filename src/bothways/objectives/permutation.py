@@ -19,6 +19,7 @@ from pydantic import Field
 from bothways.batch import Batch, Examples
 from bothways.config import Settings
 from bothways.model.encoder import Encoder
+from bothways.objectives.auxiliary import Auxiliary
 from bothways.objectives.base import Objective
 from bothways.objectives.layout import Ranks, lay_out
 from bothways.objectives.masking import (
@@ -29,7 +30,6 @@ from bothways.objectives.masking import (
     read_backward,
     word_numbers,
 )
-from bothways.objectives.sentence_pair import SentencePair
 from bothways.vocabulary import Vocabulary
 
 
@@ -59,7 +59,7 @@ class Permutation(Objective):
         settings: PermutationSettings,
         vocabulary: Vocabulary,
         encoder: Encoder,
-        extras: dict[str, SentencePair],
+        extras: dict[str, Auxiliary],
     ) -> None:
         super().__init__(vocabulary, encoder, extras)
         self.settings = settings

@@ -9,13 +9,14 @@ from typing import Literal
 
 import torch.nn.functional as F
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from bothways.batch import Batch, Loss
 from bothways.config import Settings
 from bothways.model.dtypes import at_least_float32
 from bothways.model.encoder import Encoder
 from bothways.model.heads import PairHead
+from bothways.objectives.auxiliary import Auxiliary
 from bothways.vocabulary import Vocabulary
 
 
@@ -27,14 +28,13 @@ class SentencePairSettings(Settings):
     """What the mean pair loss is multiplied by before it is added."""
 
 
-class SentencePair(nn.Module):
+class SentencePair(Auxiliary):
     """Cross entropy of the pair label, from the hidden state at CLS."""
 
-    needs = frozenset({"pair labels"})
+    needs = frozenset({"pair labels", "both sides"})
 
     def __init__(self, settings: SentencePairSettings, vocabulary: Vocabulary, encoder: Encoder) -> None:
-        super().__init__()
-        self.weight = settings.weight
+        super().__init__(settings.weight)
         self.cls = vocabulary.cls
         self.head = PairHead(encoder.settings.width)
 
@@ -46,7 +46,7 @@ class SentencePair(nn.Module):
         """Return where CLS stands, int64 [rows, 1]."""
         return (batch.tokens == self.cls).int().argmax(dim=1, keepdim=True)
 
-    def loss(self, hidden: Tensor, batch: Batch) -> Loss:
+    def loss(self, hidden: Tensor, embedding: Tensor, batch: Batch) -> Loss:  # noqa: ARG002 -- not for its labels
         """Score `hidden` [rows, slots + probes, width] at each row's CLS."""
         if batch.labels is None:
             raise ValueError("sentence_pair needs a format that labels pairs")

@@ -1,0 +1,75 @@
+"""Every model of the family trains from text, is evaluated, resumes bit for bit, and is read back from its folder."""
+
+import numpy as np
+import pytest
+from small_text import COMMON, write_text
+from tiny_runs import assert_same_bits, metrics, saved_tensors, set_cap
+
+from bothways import trained
+from bothways.errors import UsageError
+from bothways.interop.folder import read_model
+from bothways.pretrain import pretrain
+from bothways.recipe import resolve
+
+STEPS = 3
+TINY = [*COMMON, "tokenizer.kind=wordpiece", "tokenizer.lowercase=true", f"training.steps={STEPS}"]
+STREAM = ["format.reuse=16", "backbone.memory=24"]
+EVALUATION = ["tokens=20", "spans=4", "left_to_right_tokens=50", "words=4", "window=32"]
+
+CASES = {
+    "gpt": ("gpt-tiny", []),
+    "gpt with a prefix": ("gpt-tiny", ["objective.prefix=0.5"]),
+    "gpt on pairs": ("bert-tiny", ["objective.kind=causal", "extras=[]"]),
+    "causal with memory": ("xlnet-tiny", ["objective.kind=causal", *STREAM]),
+    "causal on relative positions, packed": (
+        "xlnet-tiny",
+        ["objective.kind=causal", "format.kind=packed", "backbone.memory=0"],
+    ),
+    "spanbert": ("spanbert-tiny", []),
+    "spanbert on pairs": ("spanbert-tiny", ["format.kind=pairs", "extras.0.longest=3"]),
+    "spanbert with memory": (
+        "xlnet-tiny",
+        [
+            "objective.kind=masked",
+            "objective.select=span",
+            "extras=[{kind: span_boundary}, {kind: sentence_pair}]",
+            *STREAM,
+        ],
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    return write_text(tmp_path_factory.mktemp("family") / "text")
+
+
+def run(named, text, out, **options):
+    name, words = CASES[named]
+    place = [f"data.train='{text}'", f"data.shards='{text}-shards'"]
+    return pretrain(resolve(name, [*TINY, *words, *place]), out, quiet=True, **options)
+
+
+@pytest.mark.parametrize("named", CASES)
+def test_it_trains_resumes_bit_for_bit_and_is_scored(named, text, tmp_path, monkeypatch):
+    whole = run(named, text, tmp_path / "whole")
+    assert whole.steps == STEPS
+    assert all(np.isfinite(line["loss"]) for line in metrics(whole.folder))
+    is_causal = read_model(whole.checkpoint)[0].objective.name == "causal"
+    assert set(whole.held_out) >= {"left_to_right_nats" if is_causal else "leave_one_out_nats"}
+    set_cap(monkeypatch, STEPS - 1)
+    assert run(named, text, tmp_path / "cut").steps == STEPS - 1
+    monkeypatch.delenv("BOTHWAYS_MAX_STEPS")
+    done = run(named, text, tmp_path / "cut", resume=True)
+    last = f"checkpoints/step-{STEPS:08d}"
+    assert metrics(done.folder, "held_out") == metrics(whole.folder, "held_out")
+    assert_same_bits(saved_tensors(done.folder / last), saved_tensors(whole.folder / last))
+    found = {item.key: item.model for item in trained.score(whole.folder, str(text), EVALUATION).measurements}
+    assert (found["leave_one_out_nats"] is None) == is_causal
+    assert (found["left_to_right_nats"] is not None) == is_causal
+
+
+def test_a_causal_model_fills_no_blanks(text, tmp_path):
+    done = run("gpt", text, tmp_path / "run")
+    with pytest.raises(UsageError, match="reads from left to right"):
+        trained.fill(done.folder, "alpha [?] river")
