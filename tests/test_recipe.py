@@ -32,7 +32,7 @@ def test_every_built_in_recipe_is_ten_to_thirty_lines_or_extends_one(name: str) 
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("family", ["bert", "xlnet"])
+@pytest.mark.parametrize("family", ["bert", "bert-wwm", "roberta", "xlnet"])
 def test_a_recipe_has_the_shape_of_its_size(family: str, size: str) -> None:
     shape = {"tiny": (2, 128), "mini": (4, 256), "small": (4, 512), "medium": (8, 512), "base": (12, 768)}
     backbone = resolve(f"{family}-{size}").backbone
@@ -54,10 +54,25 @@ def test_the_published_hyper_parameters_are_those_of_the_papers() -> None:
     )
     assert xlnet.training.optimizer.learning_rate == 4e-4
     assert (xlnet.format.length, xlnet.format.reuse, xlnet.backbone.memory) == (512, 256, 384)
+    roberta, base = resolve("roberta-large"), resolve("roberta-base")
+    for recipe, rate, warmup in ((base, 6e-4, 24_000), (roberta, 4e-4, 30_000)):
+        training = recipe.training
+        assert (training.steps, training.batch, training.optimizer.clip) == (500_000, 8192, None)
+        assert training.schedule.warmup * training.steps == pytest.approx(warmup)
+        assert (training.optimizer.learning_rate, training.optimizer.betas) == (rate, (0.9, 0.98))
+        assert (recipe.format.kind, recipe.format.length, recipe.extras) == ("packed", 512, [])
+        assert (recipe.backbone.num_segments, recipe.backbone.norm_epsilon) == (1, 1e-5)
     for recipe in (bert, xlnet):
         optimizer = recipe.training.optimizer
         assert (optimizer.epsilon, optimizer.weight_decay, optimizer.clip) == (1e-6, 0.01, 1.0)
         assert (recipe.backbone.dropout, recipe.backbone.attention_dropout) == (0.1, 0.1)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_bert_with_whole_words_is_bert_with_one_change(size: str) -> None:
+    plain, whole = resolve(f"bert-{size}"), resolve(f"bert-wwm-{size}")
+    assert whole.objective.select == "word"
+    assert whole == plain.model_copy(update={"name": f"bert-wwm-{size}", "objective": whole.objective})
 
 
 def test_words_change_settings_and_keep_their_types() -> None:
@@ -136,6 +151,8 @@ def test_a_wrong_setting_is_refused_in_one_line_with_the_nearest(word: str, mess
             "sentence_pair needs pair labels, which format packed does not offer",
         ),
         ("bert-tiny", ["format.length=1024"], "set format.length=512 or backbone.max_positions=1024"),
+        ("roberta-tiny", ["format.kind=pairs"], "format pairs needs segments, which backbone bert with num_segments=1"),
+        ("roberta-tiny", ["format.kind=pairs"], "set backbone.num_segments=2"),
         ("xlnet-tiny", ["format.kind=packed"], "set backbone.memory=0 or format.kind=stream"),
         ("bert-tiny", ["extras.0.weight=2", "training.schedule.warmup=90000"], "does not fit in a budget of"),
         (

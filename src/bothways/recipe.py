@@ -21,7 +21,7 @@ from bothways.config import Settings, build
 from bothways.errors import UsageError
 from bothways.evaluate.heldout import EvaluationSettings
 from bothways.formats import FORMATS
-from bothways.model.backbones import BACKBONES, OFFERS
+from bothways.model.backbones import BACKBONES, OFFERS, offers_of
 from bothways.objectives import AUXILIARIES, OBJECTIVES
 from bothways.recipe_files import dump, inline, merge_layers, parse_words, read_chain
 from bothways.text.corpus import DataSettings
@@ -109,7 +109,12 @@ def _check_backbone(recipe: Recipe) -> None:
         f"objective {objective}": OBJECTIVES[objective][1].needs,
     }
     for who, needs in demands.items():
-        if missing := sorted(needs - OFFERS[backbone]):
+        if missing := sorted(needs - offers_of(recipe.backbone)):
+            if needs <= OFFERS[backbone]:
+                raise UsageError(
+                    f"{who} needs {_and(missing)}, which backbone {backbone} with num_segments="
+                    f"{recipe.backbone.num_segments} does not offer; set backbone.num_segments=2, or another format"
+                )
             able = " or ".join(kind for kind, offers in OFFERS.items() if needs <= offers)
             others = " or ".join(kind for kind in FORMATS if who == f"format {form}" and kind != form)
             raise UsageError(

@@ -13,26 +13,36 @@ from bothways.model.kernels.cross_entropy import linear_cross_entropy
 class Transform(nn.Module):
     """BERT's extra layer before the vocabulary: dense, activation, normalisation (released code, section 3.1)."""
 
-    def __init__(self, width: int, activation: Callable[[Tensor], Tensor], norm_epsilon: float) -> None:
+    def __init__(
+        self,
+        width: int,
+        activation: Callable[[Tensor], Tensor],
+        norm_epsilon: float,
+        embedding_width: int | None = None,
+    ) -> None:
         super().__init__()
-        self.dense = nn.Linear(width, width)
-        self.norm = nn.LayerNorm(width, norm_epsilon)
+        self.dense = nn.Linear(width, embedding_width or width)
+        self.norm = nn.LayerNorm(embedding_width or width, norm_epsilon)
         self.activation = activation
 
     def forward(self, hidden: Tensor) -> Tensor:
+        """Map [scored, width] to [scored, embedding width], which is the width unless it was given."""
         return self.norm(self.activation(self.dense(hidden)))
 
 
 class VocabularyHead(nn.Module):
-    """Scores over the vocabulary by the shared token embeddings plus a bias; applied to scored rows only."""
+    """Scores over the vocabulary by the shared token embeddings plus a bias; applied to scored rows only.
 
-    def __init__(self, vocabulary: int, transform: Transform | None = None) -> None:
+    GPT-2's has no bias.
+    """
+
+    def __init__(self, vocabulary: int, transform: Transform | None = None, *, has_bias: bool = True) -> None:
         super().__init__()
         self.transform = transform or nn.Identity()
-        self.bias = nn.Parameter(torch.zeros(vocabulary))
+        self.bias = nn.Parameter(torch.zeros(vocabulary)) if has_bias else None
 
     def forward(self, hidden: Tensor, embedding: Tensor) -> Tensor:
-        """Map [scored, width] to logits [scored, vocabulary]; `embedding` is float [vocabulary, width]."""
+        """Map [scored, width] to logits [scored, vocabulary]; `embedding` is float [vocabulary, width of embeddings]."""
         return nn.functional.linear(self.transform(hidden), embedding, self.bias)
 
     def nats(self, hidden: Tensor, embedding: Tensor, targets: Tensor) -> Tensor:
@@ -42,10 +52,9 @@ class VocabularyHead(nn.Module):
         """
         hidden = self.transform(hidden)
         dtype = compute_dtype(hidden)
+        bias = None if self.bias is None else self.bias.to(dtype)
         with torch.autocast(hidden.device.type, enabled=False):
-            return linear_cross_entropy(
-                hidden.to(dtype), embedding.to(dtype), self.bias.to(dtype), targets, IGNORED
-            )
+            return linear_cross_entropy(hidden.to(dtype), embedding.to(dtype), bias, targets, IGNORED)
 
 
 class PairHead(nn.Module):
