@@ -81,7 +81,7 @@ def make_encoder(
         "dropout": 0.0,
         "attention_dropout": 0.0,
     }
-    kind, variant = BACKBONE_CASES[kind] if kind in BACKBONE_CASES else (kind, {})
+    kind, variant = BACKBONE_CASES.get(kind, (kind, {}))
     settings = BACKBONES[kind][0](**{**shape, **variant, **values})
     return randomise(build_encoder(settings, VOCABULARY), seed, deviation).to(dtype)
 

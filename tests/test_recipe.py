@@ -151,7 +151,11 @@ def test_a_wrong_setting_is_refused_in_one_line_with_the_nearest(word: str, mess
             "sentence_pair needs pair labels, which format packed does not offer",
         ),
         ("bert-tiny", ["format.length=1024"], "set format.length=512 or backbone.max_positions=1024"),
-        ("roberta-tiny", ["format.kind=pairs"], "format pairs needs segments, which backbone bert with num_segments=1"),
+        (
+            "roberta-tiny",
+            ["format.kind=pairs"],
+            "format pairs needs segments, which backbone bert with num_segments=1",
+        ),
         ("roberta-tiny", ["format.kind=pairs"], "set backbone.num_segments=2"),
         ("xlnet-tiny", ["format.kind=packed"], "set backbone.memory=0 or format.kind=stream"),
         ("bert-tiny", ["extras.0.weight=2", "training.schedule.warmup=90000"], "does not fit in a budget of"),

@@ -312,7 +312,10 @@ def test_settings_come_back_from_their_configuration(settings, written, tmp_path
     config = {"model_type": family.model_type, **family.write(settings, vocabulary)}
     found, again = backbone_of(json.loads(json.dumps(config)), tmp_path)
     # The size is a name for a shape, and the shape comes back.
-    assert (found, again.model_copy(update={"size": None})) == (name, settings.model_copy(update={"size": None}))
+    assert (found, again.model_copy(update={"size": None})) == (
+        name,
+        settings.model_copy(update={"size": None}),
+    )
 
 
 def test_settings_decide_which_family_a_model_of_bert_belongs_to():

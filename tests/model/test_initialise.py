@@ -95,7 +95,9 @@ def test_names_are_found_in_both_directions(named):
 
 
 def test_three_of_our_tensors_lie_side_by_side_in_one_of_gpt2():
-    attention = {f"encoder.blocks.3.attention.{part}": torch.randn(4, 6) for part in ("query", "key", "value")}
+    attention = {
+        f"encoder.blocks.3.attention.{part}": torch.randn(4, 6) for part in ("query", "key", "value")
+    }
     ours = {f"{name}.weight": value for name, value in attention.items()}
     theirs = all_theirs(ours, NAMES["gpt2"], heads=2)
     assert set(theirs) == {"transformer.h.3.attn.c_attn.weight"}

@@ -41,7 +41,7 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     """Attention, then the feed-forward network, each with its residual sum.
 
-        post: LayerNorm(x + Sublayer(x))           pre: x + Sublayer(LayerNorm(x))
+    post: LayerNorm(x + Sublayer(x))           pre: x + Sublayer(LayerNorm(x))
     """
 
     def __init__(

@@ -42,7 +42,7 @@ class VocabularyHead(nn.Module):
         self.bias = nn.Parameter(torch.zeros(vocabulary)) if has_bias else None
 
     def forward(self, hidden: Tensor, embedding: Tensor) -> Tensor:
-        """Map [scored, width] to logits [scored, vocabulary]; `embedding` is float [vocabulary, width of embeddings]."""
+        """Map [scored, width] to logits [scored, vocabulary]; `embedding` is float [vocabulary, embedding width]."""
         return nn.functional.linear(self.transform(hidden), embedding, self.bias)
 
     def nats(self, hidden: Tensor, embedding: Tensor, targets: Tensor) -> Tensor:

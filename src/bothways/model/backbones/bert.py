@@ -53,10 +53,10 @@ class BertSettings(EncoderSettings):
     embedding_width: int | None = Field(default=None, ge=2, multiple_of=2)
     """Size of the embeddings where it is a choice of its own (ELECTRA); a linear map leads from it to another width."""
     norm: NormPlace = "post"
-    """Where normalisation stands: `post`, at the embeddings and after each sublayer (BERT), or `pre`, before each sublayer
-    and at the end, with residual sums that begin small (GPT-2: Radford et al. 2019, section 2.3)."""
+    """Where normalisation stands: at the embeddings and after each sublayer (`post`, BERT), or before each sublayer and
+    at the end, with residual sums that begin small (`pre`, GPT-2: Radford et al. 2019, section 2.3)."""
     head: Literal["transform", "plain"] = "transform"
-    """How states become scores: through BERT's dense layer and with a bias, or by the token embeddings alone (GPT-2)."""
+    """How states become scores: through BERT's dense layer, plus a bias, or by the token embeddings alone (GPT-2)."""
 
     @property
     def offers(self) -> frozenset[str]:
