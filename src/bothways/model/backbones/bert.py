@@ -72,7 +72,7 @@ class BertSettings(EncoderSettings):
 class BertEmbeddings(nn.Module):
     """Token + position + segment, then normalisation and dropout (Devlin et al. 2019, figure 2).
 
-    A linear map follows where the embeddings have another width (Clark et al. 2020, section 3.1).
+    Where the embeddings have another width, a linear map follows last of all (Clark et al. 2020, section 3.1).
     """
 
     def __init__(self, settings: BertSettings, vocabulary: Vocabulary) -> None:
