@@ -51,6 +51,25 @@ def make_vocabulary(size: int = SIZE) -> Vocabulary:
 VOCABULARY = make_vocabulary()
 
 
+BERT_VARIANTS: dict[str, dict[str, Any]] = {
+    "roberta": {"positions_after_padding": True, "num_segments": 1, "norm_epsilon": 1e-5},
+    "electra": {"embedding_width": 24},
+    "gpt2": {
+        "num_segments": 0,
+        "norm": "pre",
+        "head": "plain",
+        "activation": "gelu_new",
+        "norm_epsilon": 1e-5,
+    },
+}
+"""Relatives of BERT, which are settings of its backbone."""
+
+BACKBONE_CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    **{kind: (kind, {}) for kind in BACKBONES},
+    **{named: ("bert", settings) for named, settings in BERT_VARIANTS.items()},
+}
+
+
 def make_encoder(
     kind: str, *, seed: int = 0, dtype: torch.dtype = torch.float64, deviation: float = 0.2, **values: Any
 ) -> Encoder:
@@ -63,7 +82,8 @@ def make_encoder(
         "dropout": 0.0,
         "attention_dropout": 0.0,
     }
-    settings = BACKBONES[kind][0](**{**shape, **values})
+    kind, variant = BACKBONE_CASES.get(kind, (kind, {}))
+    settings = BACKBONES[kind][0](**{**shape, **variant, **values})
     return randomise(build_encoder(settings, VOCABULARY), seed, deviation).to(dtype)
 
 
@@ -261,6 +281,13 @@ CASES = [
     for backbone in BACKBONES
     for rows in FORMATS
     if rows != "stream" or "signed positions" in OFFERS[backbone]
+] + [
+    # A variant changes what no objective's choice of positions can tell apart: one case of each plan is enough.
+    Case(objective, variant, rows)
+    for objective in ("masked token", "permutation span context")
+    for variant in BERT_VARIANTS
+    for rows in FORMATS
+    if rows != "stream"
 ]
 
 ANYWHERE = [named for named, (name, _) in OBJECTIVE_CASES.items() if name in {"masked", "permutation"}]
@@ -269,6 +296,7 @@ ANYWHERE = [named for named, (name, _) in OBJECTIVE_CASES.items() if name in {"m
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 every_objective = pytest.mark.parametrize("named", OBJECTIVE_CASES)
 every_backbone = pytest.mark.parametrize("backbone", list(BACKBONES))
+every_variant = pytest.mark.parametrize("backbone", list(BACKBONE_CASES))
 
 
 def unpadded(examples: Examples, row: int, **changes: Any) -> Examples:

@@ -33,6 +33,8 @@ def test_every_built_in_recipe_is_ten_to_thirty_lines_or_extends_one(name: str) 
 
 FAMILIES = {
     "bert": SIZES,
+    "bert-wwm": SIZES,
+    "roberta": SIZES,
     "xlnet": SIZES,
     "spanbert": ("tiny", "mini", "small", "base", "large"),
     "gpt": ("tiny", "mini", "small", "base"),
@@ -63,6 +65,14 @@ def test_the_published_hyper_parameters_are_those_of_the_papers() -> None:
     )
     assert xlnet.training.optimizer.learning_rate == 4e-4
     assert (xlnet.format.length, xlnet.format.reuse, xlnet.backbone.memory) == (512, 256, 384)
+    roberta, base = resolve("roberta-large"), resolve("roberta-base")
+    for recipe, rate, warmup in ((base, 6e-4, 24_000), (roberta, 4e-4, 30_000)):
+        training = recipe.training
+        assert (training.steps, training.batch, training.optimizer.clip) == (500_000, 8192, None)
+        assert training.schedule.warmup * training.steps == pytest.approx(warmup)
+        assert (training.optimizer.learning_rate, training.optimizer.betas) == (rate, (0.9, 0.98))
+        assert (recipe.format.kind, recipe.format.length, recipe.extras) == ("packed", 512, [])
+        assert (recipe.backbone.num_segments, recipe.backbone.norm_epsilon) == (1, 1e-5)
     for recipe in (bert, xlnet):
         optimizer = recipe.training.optimizer
         assert (optimizer.epsilon, optimizer.weight_decay, optimizer.clip) == (1e-6, 0.01, 1.0)
@@ -88,6 +98,13 @@ def test_the_published_gpt_is_that_of_the_paper() -> None:
     assert (training.batch, recipe.format.length, training.optimizer.learning_rate) == (64, 512, 2.5e-4)
     assert (training.schedule.kind, round(training.schedule.warmup * training.steps)) == ("cosine", 2000)
     assert (training.optimizer.weight_decay, recipe.backbone.dropout) == (0.01, 0.1)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_bert_with_whole_words_is_bert_with_one_change(size: str) -> None:
+    plain, whole = resolve(f"bert-{size}"), resolve(f"bert-wwm-{size}")
+    assert whole.objective.select == "word"
+    assert whole == plain.model_copy(update={"name": f"bert-wwm-{size}", "objective": whole.objective})
 
 
 def test_words_change_settings_and_keep_their_types() -> None:
@@ -178,6 +195,12 @@ def test_a_wrong_setting_is_refused_in_one_line_with_the_nearest(word: str, mess
             "set objective.kind=masked, or leave it out",
         ),
         ("bert-tiny", ["format.length=1024"], "set format.length=512 or backbone.max_positions=1024"),
+        (
+            "roberta-tiny",
+            ["format.kind=pairs"],
+            "format pairs needs segments, which backbone bert with num_segments=1",
+        ),
+        ("roberta-tiny", ["format.kind=pairs"], "set backbone.num_segments=2"),
         ("xlnet-tiny", ["format.kind=packed"], "set backbone.memory=0 or format.kind=stream"),
         (
             "xlnet-tiny",

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bothways.errors import UsageError
+from bothways.model.settings import SIZES
 from bothways.recipe_files import (
     dump,
     inline,
@@ -118,6 +119,10 @@ def test_a_budget_of_another_unit_takes_the_place_of_the_old_one() -> None:
 
 def test_built_in_recipes_are_listed_by_family_and_size() -> None:
     assert names()[:4] == ["bert", "bert-tiny", "bert-mini", "bert-small"]
+    first = [
+        f"{family}{size}" for family in ("bert", "bert-wwm") for size in ("", *(f"-{size}" for size in SIZES))
+    ]
+    assert [name for name in names() if name.startswith("bert")] == first
     assert {f"xlnet-{size}" for size in ("tiny", "mini", "small", "medium", "base", "large")} < set(names())
 
 

@@ -10,7 +10,7 @@ import torch
 from bothways import allocator, runtime
 from bothways.evaluate.heldout import make_evaluator
 from bothways.formats import FORMATS, Format, Loader
-from bothways.interop.configs import FAMILIES
+from bothways.interop.configs import FAMILIES, family_of
 from bothways.interop.folder import Model, load_weights, write_model
 from bothways.model.backbones import build_encoder
 from bothways.objectives import build_objective
@@ -36,7 +36,7 @@ class Assembly:
 
 def layout_of(recipe: Recipe) -> Layout:
     """Return where CLS stands in this recipe's rows."""
-    return FAMILIES[recipe.backbone.kind].layout
+    return FAMILIES[family_of(recipe.backbone)].layout
 
 
 def build_model(recipe: Recipe, tokenizer: Any, vocabulary: Vocabulary) -> Model:

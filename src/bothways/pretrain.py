@@ -140,13 +140,13 @@ def _main_first(place: Place, work: Callable[[], T]) -> T:
 def continued(recipe: Recipe, folder: Path) -> Recipe:
     """Take the backbone and the tokenizer from a model folder; everything else stays the recipe's."""
     about = describe(folder)
-    if about.backbone != recipe.backbone.kind:
+    backbone = about.settings
+    if type(backbone) is not type(recipe.backbone):
         raise UsageError(
-            f"{folder} holds a {about.backbone} backbone, the recipe {recipe.name} trains {recipe.backbone.kind}; "
+            f"{folder} holds a {about.family} backbone, the recipe {recipe.name} trains {recipe.backbone.kind}; "
             f"choose a recipe of that backbone"
         )
     tokenizer = recipe.tokenizer.model_copy(update={"path": str(folder)})
-    backbone = about.settings
     if hasattr(recipe.backbone, "memory"):
         backbone = backbone.model_copy(update={"memory": recipe.backbone.memory})
     return recipe.model_copy(update={"tokenizer": tokenizer, "backbone": backbone})

@@ -10,7 +10,7 @@ section, and a changed `size` forgets the shape that came with the old one.
 The objective, the backbone and the format know nothing of each other; `check` is the one place where they meet.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -21,7 +21,7 @@ from bothways.config import Settings, build, one_of
 from bothways.errors import UsageError
 from bothways.evaluate.heldout import EvaluationSettings
 from bothways.formats import FORMATS
-from bothways.model.backbones import BACKBONES, OFFERS
+from bothways.model.backbones import BACKBONES, OFFERS, offers_of
 from bothways.objectives import AUXILIARIES, OBJECTIVES
 from bothways.recipe_files import dump, inline, merge_layers, parse_words, read_chain
 from bothways.text.corpus import DataSettings
@@ -97,7 +97,12 @@ def _check_backbone(recipe: Recipe) -> None:
         f"objective {objective}": OBJECTIVES[objective][1].needs,
     }
     for who, needs in demands.items():
-        if missing := sorted(needs - OFFERS[backbone]):
+        if missing := sorted(needs - offers_of(recipe.backbone)):
+            if needs <= OFFERS[backbone]:
+                raise UsageError(
+                    f"{who} needs {_and(missing)}, which backbone {backbone} with num_segments="
+                    f"{recipe.backbone.num_segments} does not offer; set backbone.num_segments=2, or another format"
+                )
             able = " or ".join(kind for kind, offers in OFFERS.items() if needs <= offers)
             others = " or ".join(kind for kind in FORMATS if who == f"format {form}" and kind != form)
             raise UsageError(

@@ -40,8 +40,8 @@ def names() -> list[str]:
     order = {size: place for place, size in enumerate(SIZES)}
 
     def place(name: str) -> tuple[str, int, str]:
-        family, _, size = name.partition("-")
-        return family, order.get(size, -1), name
+        family, _, size = name.rpartition("-")
+        return (family, order[size], name) if size in order else (name, -1, name)
 
     return sorted(stems, key=place)
 

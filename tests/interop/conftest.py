@@ -9,7 +9,9 @@ from bothways.text.tokenizer import TokenizerSettings, train_tokenizer
 @pytest.fixture(scope="session")
 def tokenizers():
     """One small tokenizer of each kind."""
-    return {kind: train_tokenizer(LINES, TokenizerSettings(kind=kind)) for kind in ("wordpiece", "unigram")}
+    return {
+        kind: train_tokenizer(LINES, TokenizerSettings(kind=kind)) for kind in ("wordpiece", "unigram", "bpe")
+    }
 
 
 @pytest.fixture

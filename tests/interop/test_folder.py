@@ -1,5 +1,6 @@
 """What we write, transformers loads; what it writes, we load; anything else is refused in one line."""
 
+import dataclasses
 import json
 import logging
 import sys
@@ -8,15 +9,31 @@ import pytest
 import safetensors.torch
 import torch
 import transformers
-from their_models import BERT, BERT_PAIR, CASES, CROSSED, SECOND, SENTENCE, XLNET, XLNET_PAIR, our_logits
+from model_cases import BERT_VARIANTS
+from their_models import (
+    BERT,
+    BERT_PAIR,
+    CASES,
+    CROSSED,
+    ELECTRA,
+    GPT2,
+    ROBERTA,
+    SECOND,
+    SENTENCE,
+    XLNET,
+    XLNET_PAIR,
+    our_logits,
+)
 from tiny_runs import assert_same_bits
 
 from bothways.errors import BothwaysError, CheckpointError, DataError
-from bothways.interop.configs import FAMILIES, backbone_of
+from bothways.interop.configs import FAMILIES, backbone_of, family_of
 from bothways.interop.folder import describe, named_parameters, read_model, write_model
+from bothways.interop.weights import read_weights
+from bothways.model.backbones import NAMES
 from bothways.model.backbones.bert import BertSettings
 from bothways.model.backbones.transformer_xl import TransformerXLSettings
-from bothways.text.tokenizer import write_tokenizer
+from bothways.text.tokenizer import vocabulary_of, write_tokenizer
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 TOLERANCE = 1e-5
@@ -102,15 +119,40 @@ def test_the_card_says_how_to_load_the_model_and_that_code_runs(case, written, m
 
 def their_bert(vocabulary, **values):
     config = transformers.BertConfig(
-        vocab_size=vocabulary, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+        vocab_size=vocabulary.size, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
         intermediate_size=48, max_position_embeddings=40, initializer_range=0.2, **values,
     )  # fmt: skip
     return transformers.BertForPreTraining(config)
 
 
+def their_roberta(vocabulary, **values):
+    config = transformers.RobertaConfig(
+        vocab_size=vocabulary.size, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=48, max_position_embeddings=40, initializer_range=0.2, type_vocab_size=1,
+        pad_token_id=vocabulary.pad, layer_norm_eps=1e-5, **values,
+    )  # fmt: skip
+    return transformers.RobertaForMaskedLM(config)
+
+
+def their_electra(vocabulary, **values):
+    config = transformers.ElectraConfig(
+        vocab_size=vocabulary.size, embedding_size=24, hidden_size=32, num_hidden_layers=2,
+        num_attention_heads=2, intermediate_size=48, max_position_embeddings=40, initializer_range=0.2, **values,
+    )  # fmt: skip
+    return transformers.ElectraForMaskedLM(config)
+
+
+def their_gpt2(vocabulary, **values):
+    config = transformers.GPT2Config(
+        vocab_size=vocabulary.size, n_embd=32, n_layer=2, n_head=2, n_positions=40, initializer_range=0.2,
+        pad_token_id=vocabulary.pad, **values,
+    )  # fmt: skip
+    return transformers.GPT2LMHeadModel(config)
+
+
 def their_xlnet(vocabulary, **values):
     config = transformers.XLNetConfig(
-        vocab_size=vocabulary, d_model=32, n_layer=2, n_head=2, d_inner=48,
+        vocab_size=vocabulary.size, d_model=32, n_layer=2, n_head=2, d_inner=48,
         ff_activation="gelu", initializer_range=0.2, **values,
     )  # fmt: skip
     return transformers.XLNetLMHeadModel(config)
@@ -124,32 +166,70 @@ def theirs(tokenizers, tmp_path):
         torch.manual_seed(0)
         make, kind, layout = {
             "bert": (their_bert, "wordpiece", "cls_first"),
+            "roberta": (their_roberta, "bpe", "cls_first"),
+            "electra": (their_electra, "wordpiece", "cls_first"),
+            "gpt2": (their_gpt2, "bpe", "cls_first"),
             "xlnet": (their_xlnet, "unigram", "cls_last"),
         }[family]
         tokenizer = tokenizers[kind]
-        model = make(tokenizer.get_vocab_size(), **values).eval()
+        model = make(vocabulary_of(tokenizer), **values).eval()
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 if name.endswith("bias"):
                     parameter.normal_(0, 0.2)
         folder = tmp_path / family
         model.save_pretrained(folder)
-        write_tokenizer(tokenizer, layout, folder, None)
+        write_tokenizer(tokenizer, layout, folder, None, has_segments=family not in ("roberta", "gpt2"))
         return folder, model
 
     return write
 
 
-@pytest.mark.parametrize("family", ["bert", "xlnet"])
+@pytest.mark.parametrize("family", ["bert", "roberta", "electra", "xlnet"])
 def test_we_load_what_transformers_writes_with_the_same_logits(family, theirs):
     folder, model = theirs(family)
     ours, missing = read_model(folder)
     assert missing == []
-    assert ours.objective.name == {"bert": "masked", "xlnet": "permutation"}[family]
-    assert ours.layout == {"bert": "cls_first", "xlnet": "cls_last"}[family]
+    assert ours.objective.name == ("permutation" if family == "xlnet" else "masked")
+    assert ours.layout == ("cls_last" if family == "xlnet" else "cls_first")
     for texts in ((SENTENCE,), (SENTENCE, SECOND)):
         encoded = encode(folder, *texts)
         assert (their_logits(model, encoded) - our_logits(ours, encoded)).abs().max() < TOLERANCE
+
+
+def test_gpt2_is_loaded_from_either_side_with_the_same_logits(written, theirs):
+    folder, ours = written(GPT2)
+    config = json.loads((folder / "config.json").read_text())
+    assert config["model_type"] == "gpt2"
+    assert "architectures" not in config  # its objective saw both sides
+    model, missing, unexpected = loaded(folder, "GPT2LMHeadModel")
+    assert (missing, unexpected) == (set(), set())
+    encoded = encode(folder, SENTENCE)
+    assert set(encoded) == {"input_ids", "attention_mask"}
+    difference = their_logits(model, encoded) - our_logits(ours, encoded, is_causal=True)
+    assert difference.abs().max() < TOLERANCE
+    folder, model = theirs("gpt2")
+    assert FAMILIES["gpt2"].objective == "causal"
+    change(folder, bothways={"objective": {"kind": "masked"}})
+    ours, missing = read_model(folder)
+    assert missing == []
+    encoded = encode(folder, SENTENCE)
+    difference = their_logits(model, encoded) - our_logits(ours, encoded, is_causal=True)
+    assert difference.abs().max() < TOLERANCE
+
+
+@pytest.mark.parametrize("family", ["roberta", "electra", "gpt2"])
+def test_a_bare_encoder_of_a_relative_of_bert_is_loaded_whole(family, theirs):
+    folder, model = theirs(family)
+    before = theirs_under_our_names(folder, family)
+    model.base_model.save_pretrained(folder)
+    after = theirs_under_our_names(folder, family)
+    assert {name for name in before if name.startswith("encoder.")} == set(after)
+    assert_same_bits(after, {name: before[name] for name in after})
+
+
+def theirs_under_our_names(folder, family):
+    return read_weights(folder, NAMES[family], heads=2)
 
 
 def test_a_bare_encoder_is_loaded_and_what_it_lacks_is_named(theirs):
@@ -219,15 +299,43 @@ def test_what_has_no_place_in_transformers_is_kept_beside(written):
         BertSettings(size="tiny", dropout=0.2, attention_dropout=0.3, max_positions=77, activation="relu"),
         TransformerXLSettings(size="mini", dropout=0.2, attention_dropout=0.3, memory=77, norm_epsilon=1e-5),
         TransformerXLSettings(size="mini", memory=0),
+        *(BertSettings(size="tiny", max_positions=77, **settings) for settings in BERT_VARIANTS.values()),
+        BertSettings(size="tiny", embedding_width=128),
+        BertSettings(size="tiny", norm="pre", initial_positions="sinusoidal"),
+        BertSettings(size="tiny", num_segments=1, activation="relu", positions_after_padding=True),
     ],
 )
 def test_settings_come_back_from_their_configuration(settings, written, tmp_path):
     vocabulary = written(BERT)[1].vocabulary
-    family = FAMILIES[settings.kind]
+    name = family_of(settings)
+    family = FAMILIES[name]
     config = {"model_type": family.model_type, **family.write(settings, vocabulary)}
-    name, again = backbone_of(json.loads(json.dumps(config)), tmp_path)
+    found, again = backbone_of(json.loads(json.dumps(config)), tmp_path)
     # The size is a name for a shape, and the shape comes back.
-    assert (name, again) == (settings.kind, settings.model_copy(update={"size": None}))
+    assert (found, again.model_copy(update={"size": None})) == (
+        name,
+        settings.model_copy(update={"size": None}),
+    )
+
+
+def test_settings_decide_which_family_a_model_of_bert_belongs_to():
+    found = {named: family_of(BertSettings(size="tiny", **values)) for named, values in BERT_VARIANTS.items()}
+    assert found == {named: named for named in BERT_VARIANTS}
+    assert family_of(BertSettings(size="tiny")) == "bert"
+    assert family_of(TransformerXLSettings(size="tiny")) == "transformer_xl"
+    # What transformers has no class for is kept under a name of ours.
+    for values in ({"norm": "pre"}, {"num_segments": 1}, {"embedding_width": 64, "activation": "relu"}):
+        assert family_of(BertSettings(size="tiny", **values)) == "bert_variant"
+
+
+def test_a_variant_that_transformers_has_no_class_for_comes_back_and_says_so(written, monkeypatch):
+    monkeypatch.setitem(BERT_VARIANTS, "pre-norm bert", {"norm": "pre"})
+    folder, model = written(dataclasses.replace(BERT_PAIR, variant="pre-norm bert"))
+    again, missing = read_model(folder)
+    assert missing == []
+    assert_same_bits(named_parameters(*parts(again)), named_parameters(*parts(model)))
+    assert again.encoder.settings == model.encoder.settings
+    assert "`transformers` has no class for this model" in (folder / "README.md").read_text()
 
 
 # ---- refusals ---------------------------------------------------------------------------------------------------
@@ -259,7 +367,12 @@ def refused(folder, kind=CheckpointError):
         (XLNET, "untie_r", False),
         (XLNET, "clamp_len", 100),
         (XLNET, "tie_word_embeddings", False),
-        (CROSSED, "model_type", "gpt2"),
+        (CROSSED, "model_type", "t5"),
+        (ROBERTA, "type_vocab_size", 2),
+        (ROBERTA, "hidden_act", "relu"),
+        (ELECTRA, "hidden_act", "gelu_new"),
+        (GPT2, "scale_attn_by_inverse_layer_idx", True),
+        (GPT2, "scale_attn_weights", False),
     ],
 )
 def test_variants_that_would_compute_something_else_are_refused(case, key, value, written):

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from model_cases import BERT_VARIANTS
 
 from bothways.batch import Examples
-from bothways.interop.configs import FAMILIES
+from bothways.interop.configs import FAMILIES, family_of
 from bothways.interop.folder import Model
 from bothways.model.backbones import BACKBONES, build_encoder
 from bothways.objectives import OBJECTIVES, build_objective
@@ -31,9 +32,18 @@ class Case:
     pair: bool
     tokenizer: str
     architecture: str
+    variant: str | None = None
+    """A row of `BERT_VARIANTS`."""
 
     def __str__(self):
-        return f"{self.backbone} {self.objective}{' pair' if self.pair else ''}"
+        return f"{self.variant or self.backbone} {self.objective}{' pair' if self.pair else ''}"
+
+    @property
+    def settings(self):
+        """The settings of the backbone that are its own."""
+        if self.backbone == "bert":
+            return {"max_positions": 40, **BERT_VARIANTS.get(self.variant, {})}
+        return {"memory": 20, "attention_dropout": 0.3}
 
 
 BERT = Case("bert", "masked", False, "wordpiece", "BertForMaskedLM")
@@ -41,14 +51,18 @@ BERT_PAIR = Case("bert", "masked", True, "wordpiece", "BertForPreTraining")
 XLNET = Case("transformer_xl", "permutation", False, "unigram", "XLNetLMHeadModel")
 XLNET_PAIR = Case("transformer_xl", "permutation", True, "wordpiece", "XLNetLMHeadModel")
 CROSSED = Case("transformer_xl", "masked", False, "unigram", "XLNetLMHeadModel")
-CASES = [BERT, BERT_PAIR, XLNET, XLNET_PAIR, CROSSED]
+ROBERTA = Case("bert", "masked", False, "bpe", "RobertaForMaskedLM", "roberta")
+ELECTRA = Case("bert", "masked", False, "wordpiece", "ElectraForMaskedLM", "electra")
+ELECTRA_PAIR = Case("bert", "masked", True, "wordpiece", "ElectraForMaskedLM", "electra")
+GPT2 = Case("bert", "masked", False, "bpe", "GPT2LMHeadModel", "gpt2")
+"""Not in `CASES`, because transformers lets this family see only one side, which a masked model does not."""
+CASES = [BERT, BERT_PAIR, XLNET, XLNET_PAIR, CROSSED, ROBERTA, ELECTRA, ELECTRA_PAIR]
 
 
 def built(case: Case, tokenizer: Any, **shape: Any):
     """Return a model with random weights (biases too) and the settings of its objective and extras."""
     vocabulary = vocabulary_of(tokenizer)
-    more = {"max_positions": 40} if case.backbone == "bert" else {"memory": 20, "attention_dropout": 0.3}
-    encoder = build_encoder(BACKBONES[case.backbone][0](**{**SHAPE, **more, **shape}), vocabulary)
+    encoder = build_encoder(BACKBONES[case.backbone][0](**{**SHAPE, **case.settings, **shape}), vocabulary)
     objective_settings = OBJECTIVES[case.objective][0]()
     extras = [SentencePairSettings(weight=0.5)] if case.pair else []
     objective = build_objective(objective_settings, extras, vocabulary, encoder)
@@ -56,18 +70,22 @@ def built(case: Case, tokenizer: Any, **shape: Any):
         for module in (encoder, objective):
             for name, parameter in module.named_parameters():
                 parameter.normal_(1.0 if "norm.weight" in name else 0.0, 0.2)
-    layout = FAMILIES[case.backbone].layout
+    layout = FAMILIES[family_of(encoder.settings)].layout
     return Model(encoder.eval(), objective.eval(), tokenizer, vocabulary, layout), objective_settings, extras
 
 
-def our_logits(model: Model, encoded: dict[str, torch.Tensor]):
-    """Return the scores [slots, vocabulary] of our model at every slot of one encoded row, as transformers gives."""
+def our_logits(model: Model, encoded: dict[str, torch.Tensor], *, is_causal: bool = False):
+    """Return the scores [slots, vocabulary] of our model at every slot of one encoded row, as transformers gives.
+
+    `is_causal`: every slot sees itself and those before it only.
+    """
     tokens = encoded["input_ids"].numpy().astype(np.int32)
-    segments = encoded["token_type_ids"].numpy().astype(np.int32)
+    segments = encoded["token_type_ids"].numpy() if "token_type_ids" in encoded else np.zeros_like(tokens)
     positions = np.broadcast_to(np.arange(tokens.shape[1], dtype=np.int32), tokens.shape).copy()
-    examples = Examples(tokens, segments, positions)
+    examples = Examples(tokens, segments.astype(np.int32), positions)
     nothing = np.zeros(tokens.shape, dtype=bool)
     batch = model.objective.cloze(examples, nothing, ~nothing)
+    order = batch.positions if is_causal else None
     with torch.no_grad():
-        hidden, _ = model.encoder(dataclasses.replace(batch, probes=None, now=None, enters=None))
+        hidden, _ = model.encoder(dataclasses.replace(batch, probes=None, now=order, enters=order))
         return model.objective.head(hidden, model.encoder.token_embedding)[0]

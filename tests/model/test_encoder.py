@@ -9,8 +9,8 @@ from model_cases import (
     CASES,
     LENGTH,
     PAD,
-    every_backbone,
     every_case,
+    every_variant,
     left_padded_pairs,
     make_encoder,
     make_objective,
@@ -191,7 +191,7 @@ def test_computing_only_what_the_loss_reads_changes_no_state_loss_gradient_or_me
             torch.testing.assert_close(mine, plain, **CLOSE)
 
 
-@every_backbone
+@every_variant
 def test_any_queries_may_be_wanted_in_any_order_and_more_than_once(backbone):
     encoder = make_encoder(backbone)
     batch = make_objective("permutation", encoder).corrupt(packed(), rng())
@@ -218,7 +218,7 @@ def test_no_memory_is_returned_where_the_batch_carries_none_or_the_backbone_keep
 
 
 @BOTH
-@every_backbone
+@every_variant
 @pytest.mark.parametrize("rows", [pairs, left_padded_pairs], ids=["right", "left"])
 @pytest.mark.parametrize("more", [0, 1, 7])
 def test_padding_changes_nothing_on_either_side_at_any_length(rows, more, backbone, name):
@@ -241,7 +241,7 @@ def test_padding_changes_nothing_on_either_side_at_any_length(rows, more, backbo
 
 
 @BOTH
-@every_backbone
+@every_variant
 def test_a_packed_row_equals_its_documents_run_alone(backbone, name):
     encoder = make_encoder(backbone)
     objective = make_objective(name, encoder)
@@ -285,7 +285,7 @@ def test_the_order_of_rows_in_a_batch_does_not_matter(case):
     torch.testing.assert_close(encoder(shuffled)[0], encoder(batch)[0][order], **CLOSE)
 
 
-@every_backbone
+@every_variant
 def test_recomputing_activations_gives_identical_losses_and_gradients_with_dropout_on(backbone):
     answers = []
     for recompute in (False, True):
@@ -301,7 +301,7 @@ def test_recomputing_activations_gives_identical_losses_and_gradients_with_dropo
         assert torch.equal(kept, recomputed)
 
 
-@every_backbone
+@every_variant
 def test_dropout_acts_in_training_and_not_in_evaluation(backbone):
     encoder = make_encoder(backbone, dropout=0.3, attention_dropout=0.0)
     batch = make_objective("masked", encoder).corrupt(whole(), rng())

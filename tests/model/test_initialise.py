@@ -1,5 +1,7 @@
 """The table of initial values, parameter by parameter."""
 
+import dataclasses
+
 import pytest
 import torch
 from model_cases import VOCABULARY, every_backbone
@@ -7,7 +9,7 @@ from model_cases import VOCABULARY, every_backbone
 from bothways.model.backbones import BACKBONES, NAMES, build_encoder
 from bothways.model.backbones.bert import BertSettings
 from bothways.model.initialise import initialise
-from bothways.model.names import to_ours, to_theirs
+from bothways.model.names import all_ours, all_theirs, to_ours, to_theirs
 from bothways.model.settings import SIZES
 from bothways.objectives import build_objective
 from bothways.objectives.masked import MaskedSettings
@@ -77,19 +79,33 @@ def test_a_head_shares_the_token_embedding_and_adds_only_a_bias_of_its_own(backb
     assert sorted(names) == ["embeddings.tokens.weight", "head.bias"]
 
 
-@pytest.mark.parametrize("layout", ["same", "heads_out", "heads_in", "vector"])
+@pytest.mark.parametrize("layout", ["same", "transposed", "heads_out", "heads_in", "vector"])
 def test_every_layout_can_be_undone(layout):
     tensor = torch.randn(6) if layout == "vector" else torch.randn(6, 4 if layout != "heads_in" else 6)
     assert torch.equal(to_ours(to_theirs(tensor, layout, 2), layout, 2), tensor)
 
 
-@every_backbone
-def test_names_are_found_in_both_directions(backbone):
-    for row in NAMES[backbone].rows:
+@pytest.mark.parametrize("named", list(NAMES))
+def test_names_are_found_in_both_directions(named):
+    for row in NAMES[named].rows:
         ours, theirs = (name.replace("{i}", "11") for name in row[:2])
-        assert NAMES[backbone].theirs(ours) == (theirs, row[2])
-        assert NAMES[backbone].ours(theirs) == (ours, row[2])
-    assert NAMES[backbone].theirs("encoder.unheard.of") is None
+        assert NAMES[named].theirs(ours) == (theirs, row[2])
+        assert NAMES[named].ours(theirs) == (ours, row[2])
+    assert NAMES[named].theirs("encoder.unheard.of") is None
+
+
+def test_three_of_our_tensors_lie_side_by_side_in_one_of_gpt2():
+    attention = {
+        f"encoder.blocks.3.attention.{part}": torch.randn(4, 6) for part in ("query", "key", "value")
+    }
+    ours = {f"{name}.weight": value for name, value in attention.items()}
+    theirs = all_theirs(ours, NAMES["gpt2"], heads=2)
+    assert set(theirs) == {"transformer.h.3.attn.c_attn.weight"}
+    fused = theirs["transformer.h.3.attn.c_attn.weight"]
+    assert torch.equal(fused, torch.cat(list(ours.values())).t())
+    again = all_ours(theirs, NAMES["gpt2"], heads=2)
+    assert again.keys() == ours.keys()
+    assert all(torch.equal(again[name], ours[name]) for name in ours)
 
 
 @every_backbone
@@ -115,3 +131,21 @@ def test_sinusoidal_initial_positions_have_the_deviation_and_make_neighbours_ali
     assert positions[100:].std() == pytest.approx(settings.initial_deviation, rel=0.15)
     alike = torch.nn.functional.cosine_similarity(positions[:1], positions).tolist()
     assert alike[1] > alike[2] > alike[4] > alike[8]
+
+
+def test_what_ends_in_a_residual_sum_begins_smaller_in_a_deep_pre_norm_encoder():
+    shape = {"layers": 8, "width": 64, "heads": 2, "feed_forward": 128}
+    torch.manual_seed(0)
+    encoder = build_encoder(BertSettings(**shape, norm="pre"), VOCABULARY)
+    deviations = {name: value.std().item() for name, value in encoder.named_parameters() if value.dim() == 2}
+    for name, deviation in deviations.items():
+        ends = name.endswith(("attention.output.weight", "feed_forward.outer.weight"))
+        assert deviation == pytest.approx(0.02 * 0.88 / (4 if ends else 1), rel=0.08), name
+    assert (encoder.final.norm.weight == 1).all()
+
+
+def test_positions_after_the_padding_begin_at_two_with_roberta_vocabulary():
+    settings = BertSettings(size="tiny", positions_after_padding=True)
+    embeddings = build_encoder(settings, dataclasses.replace(VOCABULARY, pad=1, unk=0)).embeddings
+    assert embeddings.first_position == 2
+    assert embeddings.positions.weight.shape == (514, 128)

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from bothways.model.backbones import NAMES
+from bothways.interop.folder import names_of
 from bothways.model.encoder import Encoder
-from bothways.model.names import to_ours, to_theirs
+from bothways.model.names import all_ours, all_theirs
 from bothways.objectives.base import Objective
 
 
@@ -20,12 +20,10 @@ def named_parameters(encoder: Encoder, objective: Objective) -> dict[str, nn.Par
 
 def copy_into(theirs: nn.Module, encoder: Encoder, objective: Objective) -> None:
     """Load our weights into a transformers model through the table of names; nothing may be left over."""
-    names, heads = NAMES[encoder.settings.kind], encoder.settings.heads
-    state = {}
-    for name, parameter in named_parameters(encoder, objective).items():
-        found = names.theirs(name)
-        assert found is not None, name
-        state[found[0]] = to_theirs(parameter.detach(), found[1], heads)
+    names, heads = names_of(encoder.settings), encoder.settings.heads
+    parameters = {name: value.detach() for name, value in named_parameters(encoder, objective).items()}
+    assert [name for name in parameters if names.theirs(name) is None] == []
+    state = all_theirs(parameters, names, heads)
     expected = {name for name, _ in theirs.named_parameters()}
     assert set(state) == expected
     theirs.load_state_dict(state, strict=False)
@@ -34,14 +32,11 @@ def copy_into(theirs: nn.Module, encoder: Encoder, objective: Objective) -> None
 
 def gradients_of(theirs: nn.Module, encoder: Encoder) -> dict[str, Tensor]:
     """Return the gradients of a transformers model, arranged and named as ours."""
-    names, heads = NAMES[encoder.settings.kind], encoder.settings.heads
-    gradients = {}
-    for name, parameter in theirs.named_parameters():
-        found = names.ours(name)
-        assert found is not None, name
-        gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-        gradients[found[0]] = to_ours(gradient, found[1], heads)
-    return gradients
+    gradients = {
+        name: torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+        for name, parameter in theirs.named_parameters()
+    }
+    return all_ours(gradients, names_of(encoder.settings), encoder.settings.heads)
 
 
 def largest_difference(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> float:

@@ -12,7 +12,7 @@ from model_cases import (
     PAD,
     SEP,
     VOCABULARY,
-    every_backbone,
+    every_variant,
     make_encoder,
     make_objective,
     pairs,
@@ -51,7 +51,7 @@ def test_a_cloze_asks_exactly_the_asked_slots_in_row_major_order(case):
 
 
 @BOTH
-@every_backbone
+@every_variant
 def test_what_stands_at_hidden_slots_does_not_matter_and_what_is_shown_does(backbone, name):
     encoder = make_encoder(backbone)
     objective = make_objective(name, encoder)
@@ -66,7 +66,7 @@ def test_what_stands_at_hidden_slots_does_not_matter_and_what_is_shown_does(back
 
 
 @BOTH
-@every_backbone
+@every_variant
 def test_leave_one_out_does_not_depend_on_the_token_that_is_left_out(backbone, name):
     encoder = make_encoder(backbone)
     objective = make_objective(name, encoder)
@@ -86,7 +86,7 @@ def left_to_right_answers(encoder, objective, examples: Examples) -> torch.Tenso
     return objective.predict(encoder, batch)
 
 
-@every_backbone
+@every_variant
 def test_left_to_right_equals_a_chain_of_clozes_where_context_is_not_encoded_twice(backbone):
     """In one layer. Beyond it a cloze lets the known slots see each other, and left to right they may not."""
     encoder = make_encoder(backbone, layers=1)
@@ -101,7 +101,7 @@ def test_left_to_right_equals_a_chain_of_clozes_where_context_is_not_encoded_twi
         torch.testing.assert_close(chained, answers[:, number], atol=1e-12, rtol=0.0)
 
 
-@every_backbone
+@every_variant
 def test_left_to_right_each_answer_is_that_of_the_row_cut_off_before_the_next_token(backbone):
     encoder = make_encoder(backbone)
     objective = make_objective("permutation", encoder)

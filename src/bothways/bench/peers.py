@@ -27,10 +27,9 @@ from bothways.bench.cases import Peer
 from bothways.bench.measure import Side, waiting
 from bothways.bench.ours import Ours
 from bothways.errors import UsageError
-from bothways.interop.configs import FAMILIES
-from bothways.interop.folder import backbone_name, named_parameters
-from bothways.model.backbones import NAMES
-from bothways.model.names import to_theirs
+from bothways.interop.configs import FAMILIES, family_of
+from bothways.interop.folder import named_parameters, names_of
+from bothways.model.names import all_theirs
 from bothways.recipe import Recipe
 from bothways.runtime import Precision
 
@@ -64,22 +63,20 @@ def import_transformers() -> Any:
 
 def has_peer(recipe: Recipe) -> bool:
     """Say whether transformers has a model of this backbone, and a script that trains it so."""
-    family, objective = FAMILIES[recipe.backbone.kind], recipe.objective.kind
-    return family.architecture is not None and family.objective == objective and objective in _WAYS
+    family = family_of(recipe.backbone)
+    return family in _WAYS and FAMILIES[family].objective == recipe.objective.kind
 
 
 def peer_model(ours: Ours) -> nn.Module:
     """Return the model of transformers with the shape, the dropout and the weights of ours, on its device."""
     settings = ours.model.encoder.settings
-    kind = backbone_name(settings)
-    family = FAMILIES[kind]
+    family = FAMILIES[family_of(settings)]
     architecture = getattr(import_transformers(), str(family.architecture))
     values = family.write(settings, ours.model.vocabulary) | {"reuse_len": ours.batches[0].carry or None}
     model: nn.Module = architecture(architecture.config_class(**values))
-    weights = {}
-    for name, tensor in named_parameters(ours.model.encoder, ours.model.objective).items():
-        if found := NAMES[kind].theirs(name):
-            weights[found[0]] = to_theirs(tensor.detach(), found[1], settings.heads)
+    parameters = named_parameters(ours.model.encoder, ours.model.objective)
+    held = {name: tensor.detach() for name, tensor in parameters.items()}
+    weights = all_theirs(held, names_of(settings), settings.heads)
     model.load_state_dict(weights, strict=False)
     return model.to(ours.stepper.place.device)
 
@@ -93,7 +90,7 @@ class Theirs:
         self.is_strongest = peer == "strongest"
         self.note = ""
         """What had to be left out, for the table."""
-        way = _WAYS[ours.model.objective.name][peer == "strongest"]
+        way = _WAYS[family_of(ours.model.encoder.settings)][peer == "strongest"]
         self.inputs = [
             {name: tensor.to(self.device) for name, tensor in way.inputs(batch).items()}
             for batch in ours.batches
@@ -244,7 +241,10 @@ def _is_text(batch: Batch) -> Tensor:
 
 
 _WAYS: dict[str, tuple[Driving, Driving]] = {
-    "masked": (Driving(_masked_everywhere, _masked_loss), Driving(_masked_scored, _masked_scored_loss)),
-    "permutation": (Driving(_permuted_everywhere, _permuted_loss), Driving(_permuted_scored, _permuted_loss)),
+    "bert": (Driving(_masked_everywhere, _masked_loss), Driving(_masked_scored, _masked_scored_loss)),
+    "transformer_xl": (
+        Driving(_permuted_everywhere, _permuted_loss),
+        Driving(_permuted_scored, _permuted_loss),
+    ),
 }
-"""Objective -> as the script does it, and the strongest way."""
+"""Family -> as the script does it, and the strongest way."""

@@ -26,6 +26,17 @@ _THEIRS = {
         "fill-mask",
         "`AutoModelForMaskedLM` loads it too and leaves the pair head out.",
     ),
+    "RobertaForMaskedLM": _Theirs(
+        "AutoModelForMaskedLM",
+        "fill-mask",
+        "`AutoModel` reports the pooler as missing, since RoBERTa trains none.",
+    ),
+    "ElectraForMaskedLM": _Theirs(
+        "AutoModelForMaskedLM",
+        "fill-mask",
+        "This is a whole model with ELECTRA's embeddings; `AutoModel` leaves its head out.",
+    ),
+    "GPT2LMHeadModel": _Theirs("AutoModelForCausalLM", "text-generation", "It reads from left to right."),
     "XLNetLMHeadModel": _Theirs(
         "XLNetLMHeadModel",
         # The hub's own widget fills masks, which XLNet does not have.

@@ -1,4 +1,8 @@
-"""What each backbone is called in a Hugging Face folder, and its settings in `config.json`, there and back."""
+"""What each backbone is called in a Hugging Face folder, and its settings in `config.json`, there and back.
+
+One backbone may have several families: `transformers` has a class for each of BERT's relatives, which for us differ in
+settings only. `family_of` chooses by these settings.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -36,6 +40,12 @@ class Family:
     """The same where a pair loss was trained too."""
     demands: Mapping[str, Any] = field(default_factory=dict)
     """What a foreign config must say, where it says anything, for us to compute the same."""
+    backbone: str | None = None
+    """The backbone that this is a variant of; None: the family is called as its backbone."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What our settings must be for a model to be of this family."""
+    is_causal: bool = False
+    """Whether `transformers` lets a slot of this family see only those before it."""
 
 
 def _write_bert(settings: BertSettings, vocabulary: Vocabulary) -> Config:
@@ -70,6 +80,79 @@ def _read_bert(config: Mapping[str, Any]) -> Config:
         "initial_deviation": config.get("initializer_range", 0.02),
         "norm_epsilon": config.get("layer_norm_eps", 1e-12),
     }
+
+
+def _write_roberta(settings: BertSettings, vocabulary: Vocabulary) -> Config:
+    return _write_bert(settings, vocabulary) | {
+        "max_position_embeddings": settings.max_positions + vocabulary.pad + 1,
+        "type_vocab_size": 1,
+        "bos_token_id": vocabulary.cls,
+        "eos_token_id": vocabulary.sep,
+    }
+
+
+def _read_roberta(config: Mapping[str, Any]) -> Config:
+    first = config.get("pad_token_id", 1) + 1
+    return _read_bert(config) | {
+        "max_positions": config.get("max_position_embeddings", 512) - first,
+        "positions_after_padding": True,
+        "num_segments": 1,
+    }
+
+
+def _write_electra(settings: BertSettings, vocabulary: Vocabulary) -> Config:
+    return _write_bert(settings, vocabulary) | {"embedding_size": settings.embedding_width}
+
+
+def _read_electra(config: Mapping[str, Any]) -> Config:
+    return _read_bert(config) | {"embedding_width": config.get("embedding_size", 128)}
+
+
+def _write_gpt2(settings: BertSettings, vocabulary: Vocabulary) -> Config:
+    return {
+        "vocab_size": vocabulary.size,
+        "n_embd": settings.width,
+        "n_layer": settings.layers,
+        "n_head": settings.heads,
+        "n_inner": settings.feed_forward,
+        "n_positions": settings.max_positions,
+        "activation_function": settings.activation,
+        "embd_pdrop": settings.dropout,
+        "resid_pdrop": settings.dropout,
+        "attn_pdrop": settings.attention_dropout,
+        "layer_norm_epsilon": settings.norm_epsilon,
+        "initializer_range": settings.initial_deviation,
+        "bos_token_id": vocabulary.cls,
+        "eos_token_id": vocabulary.sep,
+        "pad_token_id": vocabulary.pad,
+    }
+
+
+def _read_gpt2(config: Mapping[str, Any]) -> Config:
+    return {
+        "kind": "bert",
+        "layers": config["n_layer"],
+        "width": config["n_embd"],
+        "heads": config["n_head"],
+        "feed_forward": config.get("n_inner") or 4 * config["n_embd"],
+        "activation": config.get("activation_function", "gelu_new"),
+        "dropout": config.get("resid_pdrop", 0.1),
+        "attention_dropout": config.get("attn_pdrop", 0.1),
+        "max_positions": config.get("n_positions", 1024),
+        "num_segments": 0,
+        "norm": "pre",
+        "head": "plain",
+        "initial_deviation": config.get("initializer_range", 0.02),
+        "norm_epsilon": config.get("layer_norm_epsilon", 1e-5),
+    }
+
+
+def _write_variant(settings: BertSettings, vocabulary: Vocabulary) -> Config:
+    return settings.model_dump() | {"vocab_size": vocabulary.size}
+
+
+def _read_variant(config: Mapping[str, Any]) -> Config:
+    return {name: config[name] for name in BertSettings.model_fields if name in config}
 
 
 def _write_xlnet(settings: TransformerXLSettings, vocabulary: Vocabulary) -> Config:
@@ -117,6 +200,20 @@ def _read_xlnet(config: Mapping[str, Any]) -> Config:
     }
 
 
+_BERT: Config = {
+    "positions_after_padding": False,
+    "num_segments": 2,
+    "has_embedding_width": False,
+    "norm": "post",
+    "head": "transform",
+}
+_BERT_DEMANDS: Config = {
+    "position_embedding_type": "absolute",
+    "type_vocab_size": 2,
+    "is_decoder": False,
+    "tie_word_embeddings": True,
+}
+
 FAMILIES: dict[str, Family] = {
     "bert": Family(
         model_type="bert",
@@ -126,12 +223,60 @@ FAMILIES: dict[str, Family] = {
         objective="masked",
         architecture="BertForMaskedLM",
         architecture_with_pairs="BertForPreTraining",
+        demands=_BERT_DEMANDS,
+        settings=_BERT,
+    ),
+    "roberta": Family(
+        model_type="roberta",
+        write=_write_roberta,
+        read=_read_roberta,
+        layout="cls_first",
+        objective="masked",
+        architecture="RobertaForMaskedLM",
+        architecture_with_pairs="RobertaForMaskedLM",
+        # Its head computes the exact gelu whatever the encoder's activation is.
+        demands=_BERT_DEMANDS | {"type_vocab_size": 1, "hidden_act": "gelu"},
+        backbone="bert",
+        settings=_BERT | {"positions_after_padding": True, "num_segments": 1, "activation": "gelu"},
+    ),
+    "electra": Family(
+        model_type="electra",
+        write=_write_electra,
+        read=_read_electra,
+        layout="cls_first",
+        objective="masked",
+        architecture="ElectraForMaskedLM",
+        architecture_with_pairs="ElectraForMaskedLM",
+        # So does that of its generator.
+        demands=_BERT_DEMANDS | {"hidden_act": "gelu"},
+        backbone="bert",
+        settings=_BERT | {"has_embedding_width": True, "activation": "gelu"},
+    ),
+    "gpt2": Family(
+        model_type="gpt2",
+        write=_write_gpt2,
+        read=_read_gpt2,
+        layout="cls_first",
+        objective="causal",
+        architecture="GPT2LMHeadModel",
+        architecture_with_pairs="GPT2LMHeadModel",
         demands={
-            "position_embedding_type": "absolute",
-            "type_vocab_size": 2,
-            "is_decoder": False,
+            "scale_attn_weights": True,
+            "scale_attn_by_inverse_layer_idx": False,
+            "add_cross_attention": False,
             "tie_word_embeddings": True,
         },
+        backbone="bert",
+        settings=_BERT | {"num_segments": 0, "norm": "pre", "head": "plain"},
+        is_causal=True,
+    ),
+    "bert_variant": Family(
+        model_type="bothways_bert",
+        write=_write_variant,
+        read=_read_variant,
+        layout="cls_first",
+        objective="masked",
+        backbone="bert",
     ),
     "transformer_xl": Family(
         model_type="xlnet",
@@ -151,16 +296,26 @@ FAMILIES: dict[str, Family] = {
         },
     ),
 }
-"""By our name of the backbone."""
+"""By our name of the backbone or of its variant; a model is of the first family that its settings fit."""
+
+
+def family_of(settings: Any) -> str:
+    """Return the name of the family that a backbone of these settings belongs to."""
+    return next(
+        name
+        for name, family in FAMILIES.items()
+        if (family.backbone or name) == settings.kind
+        and all(getattr(settings, key) == value for key, value in family.settings.items())
+    )
 
 
 def backbone_of(config: Mapping[str, Any], folder: Path) -> tuple[str, EncoderSettings]:
-    """Return the backbone's name and settings that a `config.json` describes, or raise `CheckpointError`."""
+    """Return the family's name and the settings that a `config.json` describes, or raise `CheckpointError`."""
     for name, family in FAMILIES.items():
         if config.get("model_type") == family.model_type:
             _refuse_variants(config, family, folder)
             try:
-                return name, BACKBONES[name][0].model_validate(family.read(config))
+                return name, BACKBONES[family.backbone or name][0].model_validate(family.read(config))
             except (KeyError, ValidationError) as error:
                 why = " ".join(str(error).split())
                 raise CheckpointError(

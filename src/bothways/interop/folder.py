@@ -17,10 +17,11 @@ from bothways import files
 from bothways.config import Settings, build
 from bothways.errors import CheckpointError
 from bothways.interop.card import model_card
-from bothways.interop.configs import FAMILIES, Family, backbone_of
+from bothways.interop.configs import FAMILIES, Family, backbone_of, family_of
 from bothways.interop.weights import read_weights, write_weights
-from bothways.model.backbones import NAMES, build_encoder
+from bothways.model.backbones import NAMES, build_encoder, offers_of
 from bothways.model.encoder import Encoder
+from bothways.model.names import Names
 from bothways.model.settings import EncoderSettings
 from bothways.objectives import AUXILIARIES, OBJECTIVES, build_objective
 from bothways.objectives.base import Objective
@@ -43,7 +44,7 @@ class Model:
 class Description:
     """What a model folder says of itself, beside its weights."""
 
-    backbone: str
+    family: str
     settings: EncoderSettings
     objective: Settings
     extras: tuple[Settings, ...]
@@ -60,13 +61,13 @@ def write_model(
 ) -> None:
     """Write `model` into the existing `folder`; `facts` (plain words and numbers) go on the model card."""
     extras = list(extras)
-    backbone = backbone_name(model.encoder.settings)
-    family = FAMILIES[backbone]
+    settings = model.encoder.settings
+    family = FAMILIES[family_of(settings)]
     architecture = _architecture(family, model.objective)
     config = {
         **({"architectures": [architecture]} if architecture else {}),
         "model_type": family.model_type,
-        **family.write(model.encoder.settings, model.vocabulary),
+        **family.write(settings, model.vocabulary),
         "tie_word_embeddings": True,
         "dtype": "float32",
         "bothways": {
@@ -76,14 +77,11 @@ def write_model(
         },
     }
     files.write_json(folder / "config.json", config)
-    write_weights(
-        folder,
-        named_parameters(model.encoder, model.objective),
-        NAMES[backbone],
-        model.encoder.settings.heads,
-    )
-    longest = getattr(model.encoder.settings, "max_positions", None)
-    write_tokenizer(model.tokenizer, model.layout, folder, longest)
+    parameters = named_parameters(model.encoder, model.objective)
+    write_weights(folder, parameters, names_of(settings), settings.heads)
+    longest = getattr(settings, "max_positions", None)
+    has_segments = "segments" in offers_of(settings)
+    write_tokenizer(model.tokenizer, model.layout, folder, longest, has_segments=has_segments)
     files.write_text(folder / "README.md", model_card(architecture, config, facts))
 
 
@@ -116,18 +114,17 @@ def describe(folder: Path) -> Description:
     ours = (config.get("bothways") or {}) if isinstance(config, dict) else None
     if not isinstance(ours, dict) or ours.get("layout", "cls_first") not in get_args(Layout):
         raise CheckpointError(f"{path} is not a model's configuration; use another copy")
-    backbone, settings = backbone_of(config, folder)
-    family = FAMILIES[backbone]
+    name, settings = backbone_of(config, folder)
+    family = FAMILIES[name]
     wanted = ours.get("objective") or {"kind": family.objective}
     objective = _settings(OBJECTIVES, wanted, path)
     extras = tuple(_settings(AUXILIARIES, values, path) for values in ours.get("extras", ()))
-    return Description(backbone, settings, objective, extras, ours.get("layout", family.layout))
+    return Description(name, settings, objective, extras, ours.get("layout", family.layout))
 
 
 def load_weights(folder: Path, encoder: Encoder, objective: Objective) -> list[str]:
     """Copy a folder's weights into a model of the same shape; return the names of those it lacks, left as drawn."""
-    backbone = backbone_name(encoder.settings)
-    found = read_weights(folder, NAMES[backbone], encoder.settings.heads)
+    found = read_weights(folder, names_of(encoder.settings), encoder.settings.heads)
     wanted = named_parameters(encoder, objective)
     missing = sorted(set(wanted) - set(found))
     if any(name.startswith("encoder.") for name in missing):
@@ -151,15 +148,16 @@ def named_parameters(encoder: nn.Module, objective: nn.Module) -> dict[str, Tens
     return {f"{part}.{name}": value for part, module in parts for name, value in module.named_parameters()}
 
 
-def backbone_name(settings: EncoderSettings) -> str:
-    """Return the name under which a backbone's settings stand in the tables."""
-    name: str = settings.kind  # type: ignore[attr-defined]
-    return name
+def names_of(settings: EncoderSettings) -> Names:
+    """Return how the parameters of a backbone of these settings are called in a folder."""
+    name = family_of(settings)
+    return NAMES[name if name in NAMES else settings.kind]  # type: ignore[attr-defined]
 
 
 def _architecture(family: Family, objective: Objective) -> str | None:
-    """Return the class of `transformers` that computes the same; for a model that only looks back there is none."""
-    if "both sides" not in objective.offers:
+    """Return the class of `transformers` that computes what the model was trained to, or None."""
+    looks_back = "both sides" not in objective.offers
+    if family.is_causal != looks_back:
         return None
     return family.architecture_with_pairs if "sentence_pair" in objective.extras else family.architecture
 

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from bothways.errors import CheckpointError
-from bothways.model.names import Names, to_ours, to_theirs
+from bothways.model.names import Names, all_ours, all_theirs
 
 WEIGHTS = "model.safetensors"
 BESIDE = "bothways.safetensors"
@@ -18,15 +18,9 @@ BESIDE = "bothways.safetensors"
 
 def write_weights(folder: Path, parameters: Mapping[str, Tensor], names: Names, heads: int) -> None:
     """Write our `parameters` (as `encoder.…`, `objective.…`) into a Hugging Face folder."""
-    theirs: dict[str, Tensor] = {}
-    beside: dict[str, Tensor] = {}
-    for name, tensor in parameters.items():
-        found = names.theirs(name)
-        held = tensor.detach().to("cpu", torch.float32)
-        if found is None:
-            beside[name] = held.clone()
-        else:
-            theirs[found[0]] = to_theirs(held, found[1], heads).clone()
+    held = {name: tensor.detach().to("cpu", torch.float32).clone() for name, tensor in parameters.items()}
+    theirs = all_theirs(held, names, heads)
+    beside = {name: tensor for name, tensor in held.items() if names.theirs(name) is None}
     safetensors.torch.save_file(theirs, folder / WEIGHTS, metadata={"format": "pt"})
     if beside:
         safetensors.torch.save_file(beside, folder / BESIDE)
@@ -45,12 +39,8 @@ def read_weights(folder: Path, names: Names, heads: int) -> dict[str, Tensor]:
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{folder}/{WEIGHTS} cannot be read: {error}; use another copy") from None
     prefix = _prefix(theirs, names)
-    ours = dict(beside)
-    for name, tensor in theirs.items():
-        found = names.ours(prefix + _modern(name))
-        if found is not None:
-            ours[found[0]] = to_ours(tensor.float(), found[1], heads)
-    return ours
+    whole = {prefix + _modern(name): tensor.float() for name, tensor in theirs.items()}
+    return beside | all_ours(whole, names, heads)
 
 
 def _modern(name: str) -> str:

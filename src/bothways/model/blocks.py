@@ -1,6 +1,7 @@
 """One Transformer block: attention, then feed-forward, each with its residual and normalisation."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,6 +15,10 @@ def _gelu_new(hidden: Tensor) -> Tensor:
 
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"gelu": F.gelu, "gelu_new": _gelu_new, "relu": F.relu}
+
+
+NormPlace = Literal["post", "pre"]
+"""After each residual sum (Vaswani et al. 2017, section 5.4; BERT), or before each sublayer (GPT-2)."""
 
 
 class FeedForward(nn.Module):
@@ -34,7 +39,10 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """LayerNorm(x + Sublayer(x)) for attention and for the feed-forward network (post-norm, as published)."""
+    """Attention, then the feed-forward network, each with its residual sum.
+
+    post: LayerNorm(x + Sublayer(x))           pre: x + Sublayer(LayerNorm(x))
+    """
 
     def __init__(
         self,
@@ -44,8 +52,10 @@ class Block(nn.Module):
         *,
         dropout: float,
         norm_epsilon: float,
+        norm: NormPlace = "post",
     ) -> None:
         super().__init__()
+        self.norm = norm
         self.attention = attention
         self.attention_norm = nn.LayerNorm(width, norm_epsilon)
         self.feed_forward = feed_forward
@@ -54,5 +64,9 @@ class Block(nn.Module):
 
     def forward(self, hidden: Tensor, source: Tensor, sight: Sight) -> Tensor:
         """Map `hidden` [rows, queries, width], which attends to `source` [rows, keys, width]."""
+        if self.norm == "pre":
+            normed = self.attention_norm(hidden)
+            hidden = hidden + self.dropout(self.attention(normed, self.attention_norm(source), sight))
+            return hidden + self.dropout(self.feed_forward(self.feed_forward_norm(hidden)))
         hidden = self.attention_norm(hidden + self.dropout(self.attention(hidden, source, sight)))
         return self.feed_forward_norm(hidden + self.dropout(self.feed_forward(hidden)))

@@ -29,21 +29,25 @@ class Transform(nn.Module):
         self.activation = activation
 
     def forward(self, hidden: Tensor) -> Tensor:
+        """Map [scored, width] to [scored, embedding width], which is the width unless it was given."""
         return self.norm(self.activation(self.dense(hidden)))
 
 
 class VocabularyHead(nn.Module):
-    """Scores over the vocabulary by the shared token embeddings plus a bias; applied to scored rows only."""
+    """Scores over the vocabulary by the shared token embeddings plus a bias; applied to scored rows only.
 
-    def __init__(self, vocabulary: int, transform: nn.Module | None = None) -> None:
+    GPT-2's has no bias.
+    """
+
+    def __init__(self, vocabulary: int, transform: nn.Module | None = None, *, has_bias: bool = True) -> None:
         super().__init__()
         self.transform = transform or nn.Identity()
-        self.bias = nn.Parameter(torch.zeros(vocabulary))
+        self.bias = nn.Parameter(torch.zeros(vocabulary)) if has_bias else None
 
     def forward(self, hidden: Tensor, embedding: Tensor) -> Tensor:
         """Map [scored, width], or what the transform takes, to logits [scored, vocabulary].
 
-        `embedding` is float [vocabulary, width].
+        `embedding` is float [vocabulary, embedding width].
         """
         return nn.functional.linear(self.transform(hidden), embedding, self.bias)
 
@@ -54,10 +58,9 @@ class VocabularyHead(nn.Module):
         """
         hidden = self.transform(hidden)
         dtype = compute_dtype(hidden)
+        bias = None if self.bias is None else self.bias.to(dtype)
         with torch.autocast(hidden.device.type, enabled=False):
-            return linear_cross_entropy(
-                hidden.to(dtype), embedding.to(dtype), self.bias.to(dtype), targets, IGNORED
-            )
+            return linear_cross_entropy(hidden.to(dtype), embedding.to(dtype), bias, targets, IGNORED)
 
 
 class PairHead(nn.Module):

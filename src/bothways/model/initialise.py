@@ -6,6 +6,7 @@
 | linear biases, vocabulary bias | 0 | BERT's released code |
 | normalisation weight, bias | 1, 0 | Ba et al. 2016 |
 | BERT's positions, if `sinusoidal` | sines, cosines of that deviation, wavelengths 2π to 200π | ours |
+| what ends in a residual sum, if `norm: pre` | the same, divided by √(2 · layers) | Radford et al. 2019, section 2.3 |
 | XLNet's content, position, segment biases; segment vectors; probe vector | normal, as the matrices | XLNet's code |
 
 XLNet's code draws its matrices from a normal that is not cut; at two deviations the cut removes 5% of the draws.
@@ -42,6 +43,14 @@ def initialise(module: nn.Module, deviation: float) -> None:
             parameter.zero_()
         else:
             nn.init.trunc_normal_(parameter, std=deviation, a=-2 * deviation, b=2 * deviation)
+
+
+@torch.no_grad()
+def shrink_residuals(blocks: nn.ModuleList) -> None:
+    """Divide the last matrix of every sublayer by √(number of sublayers), so that their sum starts no larger."""
+    for name, parameter in blocks.named_parameters():
+        if name.endswith(("attention.output.weight", "feed_forward.outer.weight")):
+            parameter.div_(math.sqrt(2 * len(blocks)))
 
 
 @torch.no_grad()

@@ -109,16 +109,24 @@ def with_layout(tokenizer: Tokenizer, layout: Layout) -> Tokenizer:
     return laid_out
 
 
-def write_tokenizer(tokenizer: Tokenizer, layout: Layout, folder: Path, max_length: int | None) -> None:
+def write_tokenizer(
+    tokenizer: Tokenizer,
+    layout: Layout,
+    folder: Path,
+    max_length: int | None,
+    *,
+    has_segments: bool = True,
+) -> None:
     """Write tokenizer.json and the tokenizer_config.json with which `transformers` uses it unchanged.
 
     Without the named class `transformers` rebuilds the tokenizer from the model's type and lower-cases.
-    `max_length`: the longest input in tokens, special ones included; None: any.
+    `max_length`: the longest input in tokens, special ones included; None: any. `has_segments`: whether the model knows
+    the parts of a pair; without, the tokenizer must not tell them, which GPT-2 would read as tokens.
     """
     vocabulary = vocabulary_of(tokenizer)
     config: dict[str, Any] = {
         "tokenizer_class": "TokenizersBackend",
-        "model_input_names": ["input_ids", "token_type_ids", "attention_mask"],
+        "model_input_names": ["input_ids", *["token_type_ids"] * has_segments, "attention_mask"],
         "padding_side": "right" if layout == "cls_first" else "left",
         "truncation_side": "right",
         "clean_up_tokenization_spaces": False,

@@ -3,7 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-from bothways.model.backbones.bert import BERT_NAMES, BERT_OFFERS, BertSettings, build_bert
+from bothways.model.backbones.bert import (
+    BERT_NAMES,
+    BERT_OFFERS,
+    ELECTRA_NAMES,
+    GPT2_NAMES,
+    ROBERTA_NAMES,
+    BertSettings,
+    build_bert,
+)
 from bothways.model.backbones.transformer_xl import (
     TRANSFORMER_XL_NAMES,
     TRANSFORMER_XL_OFFERS,
@@ -21,10 +29,22 @@ BACKBONES: dict[str, tuple[type[EncoderSettings], Callable[[Any, Vocabulary], En
 }
 
 OFFERS: dict[str, frozenset[str]] = {"bert": BERT_OFFERS, "transformer_xl": TRANSFORMER_XL_OFFERS}
-"""What each backbone can do for objectives and formats."""
+"""What each backbone can do for objectives and formats; where its settings decide it, `offers_of` knows."""
 
-NAMES: dict[str, Names] = {"bert": BERT_NAMES, "transformer_xl": TRANSFORMER_XL_NAMES}
-"""How each backbone's parameters are called in a Hugging Face folder."""
+NAMES: dict[str, Names] = {
+    "bert": BERT_NAMES,
+    "roberta": ROBERTA_NAMES,
+    "electra": ELECTRA_NAMES,
+    "gpt2": GPT2_NAMES,
+    "transformer_xl": TRANSFORMER_XL_NAMES,
+}
+"""How parameters are called in a Hugging Face folder: by backbone, and by those variants that are called otherwise."""
+
+
+def offers_of(settings: Any) -> frozenset[str]:
+    """Return what a backbone of these settings can do for objectives and formats."""
+    offers: frozenset[str] = getattr(settings, "offers", OFFERS[settings.kind])
+    return offers
 
 
 def build_encoder(settings: EncoderSettings, vocabulary: Vocabulary) -> Encoder:

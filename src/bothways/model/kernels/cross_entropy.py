@@ -17,12 +17,12 @@ to do with one call."""
 
 
 def linear_cross_entropy(
-    hidden: Tensor, embedding: Tensor, bias: Tensor, targets: Tensor, ignored: int
+    hidden: Tensor, embedding: Tensor, bias: Tensor | None, targets: Tensor, ignored: int
 ) -> Tensor:
     """Return the sum of -log softmax(hidden embeddingᵀ + bias)[target] in nats, float32 [] or better.
 
-    `hidden` [scored, width], `embedding` [vocabulary, width] and `bias` [vocabulary] in one dtype, `targets` int64
-    [scored]; rows whose target is `ignored` count nothing.
+    `hidden` [scored, width], `embedding` [vocabulary, width] and `bias` [vocabulary], which may be missing, in
+    one dtype, `targets` int64 [scored]; rows whose target is `ignored` count nothing.
     """
     nats: Tensor = _LinearCrossEntropy.apply(hidden, embedding, bias, targets, ignored)  # type: ignore[no-untyped-call]
     return nats
@@ -31,13 +31,13 @@ def linear_cross_entropy(
 class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, embedding: Tensor, bias: Tensor, targets: Tensor, ignored: int
+        ctx: Any, hidden: Tensor, embedding: Tensor, bias: Tensor | None, targets: Tensor, ignored: int
     ) -> Tensor:
         precise = torch.promote_types(hidden.dtype, torch.float32)
         total = torch.zeros((), dtype=precise, device=hidden.device)
         counts = (targets != ignored)[:, None]
         chosen = targets.clamp_min(0)[:, None]
-        logits = torch.addmm(bias, hidden, embedding.t())
+        logits = hidden @ embedding.t() if bias is None else torch.addmm(bias, hidden, embedding.t())
         at_once = ROWS[hidden.device.type]
         for first in range(0, len(hidden), at_once):
             rows = slice(first, first + at_once)
@@ -58,4 +58,5 @@ class _LinearCrossEntropy(torch.autograd.Function):
         # A tensor without dimensions keeps its own precision in a product, and the product that of the other.
         d_hidden = (gradient @ embedding) * upstream
         d_embedding = gradient.t() @ (hidden * upstream)
-        return d_hidden, d_embedding, gradient.sum(0) * upstream, None, None
+        d_bias = gradient.sum(0) * upstream if ctx.needs_input_grad[2] else None
+        return d_hidden, d_embedding, d_bias, None, None
