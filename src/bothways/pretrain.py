@@ -260,11 +260,12 @@ def _outcome(folder: Path, state: State) -> Pretrained:
 
 
 def next_folder(name: str) -> Path:
-    """Return `runs/<recipe>-<n>` with the next free number."""
-    pattern = re.compile(re.escape(name) + r"-(\d+)")
-    taken = RUNS.iterdir() if RUNS.is_dir() else iter(())
+    """Return `runs/<recipe>-<n>` with the next free number; a name like `table6/1-bert` has a folder of its own."""
+    place = RUNS / name
+    pattern = re.compile(re.escape(place.name) + r"-(\d+)")
+    taken = place.parent.iterdir() if place.parent.is_dir() else iter(())
     numbers = [int(match[1]) for path in taken if (match := pattern.fullmatch(path.name))]
-    return RUNS / f"{name}-{max(numbers, default=0) + 1}"
+    return place.with_name(f"{place.name}-{max(numbers, default=0) + 1}")
 
 
 def _alone(folder: Path, place: Place) -> contextlib.AbstractContextManager[None]:
