@@ -89,6 +89,29 @@ def resolve(reference: str, words: Sequence[str] = ()) -> Recipe:
     return build(Recipe, values, f"recipe {name}")
 
 
+def crossed(objective: str, backbone: str, form: str, words: Sequence[str] = ()) -> Recipe:
+    """Return the plainest recipe of three kinds: every setting at its default, `section.key=value` words on top."""
+    name = f"{objective} / {backbone} / {form}"
+    plain: dict[str, Any] = {
+        "name": name,
+        "tokenizer": {},
+        "objective": {"kind": objective},
+        "backbone": {"kind": backbone, "size": "tiny"},
+        "format": {"kind": form},
+        "training": {"steps": 1},
+    }
+    return build(Recipe, merge_layers([plain, parse_words(words)]), f"recipe {name}")
+
+
+def refusal(recipe: Recipe) -> str | None:
+    """Return the sentence with which `check` refuses a recipe, or None where it does not."""
+    try:
+        check(recipe)
+    except UsageError as error:
+        return str(error)
+    return None
+
+
 def check(recipe: Recipe) -> None:
     """Refuse parts that do not go together, before any work; raise `UsageError` that names the fix.
 
