@@ -137,6 +137,11 @@ def test_a_wrong_setting_is_refused_in_one_line_with_the_nearest(word: str, mess
         ),
         ("bert-tiny", ["format.length=1024"], "set format.length=512 or backbone.max_positions=1024"),
         ("xlnet-tiny", ["format.kind=packed"], "set backbone.memory=0 or format.kind=stream"),
+        (
+            "bert-tiny",
+            ["evaluation.memory=600", "evaluation.clamp=100"],
+            "memory and clamp ask for memory, which backbone bert does not offer; set evaluation.memory=null",
+        ),
         ("bert-tiny", ["extras.0.weight=2", "training.schedule.warmup=90000"], "does not fit in a budget of"),
         (
             "bert-tiny",
@@ -162,6 +167,7 @@ def test_parts_that_do_not_go_together_are_refused_with_the_fix(
         ("xlnet-tiny", ["objective.kind=masked", "format.kind=pairs", "backbone.memory=0"]),
         ("xlnet-tiny", ["extras=[{kind: sentence_pair}]"]),
         ("xlnet-tiny", ["format.bidirectional=false"]),
+        ("xlnet-tiny", ["backbone.same_length=true", "backbone.clamp=40", "evaluation.memory=600"]),
     ],
 )
 def test_ablations_that_make_sense_are_accepted(name: str, words: list[str]) -> None:

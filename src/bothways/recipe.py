@@ -121,6 +121,7 @@ def check(recipe: Recipe) -> None:
     _check_extras(recipe)
     _check_length(recipe)
     _check_rows(recipe)
+    _check_evaluation(recipe)
     training = recipe.training
     warmup_share(training.schedule, Budget(training.steps, training.tokens, training.minutes))
 
@@ -177,6 +178,16 @@ def _check_rows(recipe: Recipe) -> None:
         raise UsageError(
             f"training.batch={batch} rows cannot be half forward and half backward; "
             f"set training.batch={batch + 1} or format.bidirectional=false"
+        )
+
+
+def _check_evaluation(recipe: Recipe) -> None:
+    backbone, asked = recipe.backbone.kind, recipe.evaluation.past
+    if asked and "memory" not in OFFERS[backbone]:
+        able = " or ".join(kind for kind, offers in OFFERS.items() if "memory" in offers)
+        raise UsageError(
+            f"the evaluation's {_and(list(asked))} ask for memory, which backbone {backbone} does not offer; "
+            f"set {' '.join(f'evaluation.{name}=null' for name in asked)}, or backbone.kind={able}"
         )
 
 
