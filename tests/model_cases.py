@@ -196,12 +196,27 @@ def stream_examples(rows: int = 4, length: int = LENGTH) -> Examples:
     return stream(0, rows, length).examples
 
 
+def plain_stream(step: int = 0, columns: int = 4, length: int = LENGTH, *, seed: int = 0) -> StreamRow:
+    """Rows of nothing but consecutive text, all of which becomes memory."""
+    text = words(columns * 10_000, seed)
+    offsets = np.arange(columns)[:, None] * 10_000 + step * length + np.arange(length)
+    positions = np.tile(np.arange(step * length, (step + 1) * length, dtype=np.int32), (columns, 1))
+    nothing = np.zeros_like(positions)
+    return StreamRow(Examples(text[offsets], nothing, positions, nothing, carry=length), offsets)
+
+
+def plain_stream_examples(rows: int = 4, length: int = LENGTH) -> Examples:
+    """The first step of a stream of plain text."""
+    return plain_stream(0, rows, length).examples
+
+
 FORMATS: dict[str, Callable[..., Examples]] = {
     "whole": whole,
     "pairs": pairs,
     "left padded pairs": left_padded_pairs,
     "packed": packed,
     "stream": stream_examples,
+    "plain stream": plain_stream_examples,
 }
 
 LAID_OUT_BY = {
@@ -210,6 +225,7 @@ LAID_OUT_BY = {
     "left padded pairs": "pairs",
     "packed": "packed",
     "stream": "stream",
+    "plain stream": "stream",
 }
 """Which format of the package lays out such rows."""
 

@@ -56,7 +56,7 @@ def run_of(recipe: Recipe, folder):
 
 def test_the_cases_of_all_proofs_cover_every_cell_of_the_table() -> None:
     assert {case.cell for case in EVERY_CASE} == set(CELLS)
-    assert {case.cell for case in CASES} == set(TRAINED)
+    assert {case.cell for case in EVERY_CASE if case in CASES} == set(TRAINED)
     assert set(LAID_OUT_BY) == set(ROWS)
     assert {name for name, _ in OBJECTIVE_CASES.values()} == set(OBJECTIVES)
     assert len(TRAINED) + len(REFUSED) == len(OBJECTIVES) * len(BACKBONES) * len(FORMATS)

@@ -138,6 +138,11 @@ def test_a_wrong_setting_is_refused_in_one_line_with_the_nearest(word: str, mess
         ("bert-tiny", ["format.length=1024"], "set format.length=512 or backbone.max_positions=1024"),
         ("xlnet-tiny", ["format.kind=packed"], "set backbone.memory=0 or format.kind=stream"),
         (
+            "xlnet-tiny",
+            ["format.rows=plain", "format.reuse=128", "extras=[{kind: sentence_pair}]"],
+            "sentence_pair needs pair labels, which plain rows do not have; set format.rows=pair",
+        ),
+        (
             "bert-tiny",
             ["evaluation.memory=600", "evaluation.clamp=100"],
             "memory and clamp ask for memory, which backbone bert does not offer; set evaluation.memory=null",
@@ -167,6 +172,7 @@ def test_parts_that_do_not_go_together_are_refused_with_the_fix(
         ("xlnet-tiny", ["objective.kind=masked", "format.kind=pairs", "backbone.memory=0"]),
         ("xlnet-tiny", ["extras=[{kind: sentence_pair}]"]),
         ("xlnet-tiny", ["format.bidirectional=false"]),
+        ("xlnet-tiny", ["format.rows=plain", "format.reuse=128"]),
         ("xlnet-tiny", ["backbone.same_length=true", "backbone.clamp=40", "evaluation.memory=600"]),
     ],
 )

@@ -179,6 +179,17 @@ def _check_rows(recipe: Recipe) -> None:
             f"training.batch={batch} rows cannot be half forward and half backward; "
             f"set training.batch={batch + 1} or format.bidirectional=false"
         )
+    paired = [extra.kind for extra in recipe.extras if _reads_pairs(extra)]
+    if paired and getattr(recipe.format, "is_plain", False):
+        raise UsageError(
+            f"the extra loss {_and(paired)} needs pair labels, which plain rows do not have; "
+            "set format.rows=pair, or leave it out with extras=[]"
+        )
+
+
+def _reads_pairs(extra: Settings) -> bool:
+    kind: str = extra.kind  # type: ignore[attr-defined]
+    return "pair labels" in AUXILIARIES[kind][1].needs
 
 
 def _check_evaluation(recipe: Recipe) -> None:
