@@ -1,10 +1,11 @@
-"""Writes the pages that only repeat what the code says: all of cli.md, and the marked parts of recipes.md.
+"""Writes what only repeats the code: all of cli.md, and the marked parts of recipes.md and objectives.md.
 
 A test compares the pages with what is generated, so they cannot fall behind; `make docs` brings them up to date.
 """
 
+import itertools
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -12,9 +13,9 @@ from typer.testing import CliRunner
 from bothways.cli import VERBS, app
 from bothways.config import build
 from bothways.formats import FORMATS
-from bothways.model.backbones import OFFERS
+from bothways.model.backbones import BACKBONES, OFFERS
 from bothways.objectives import AUXILIARIES, OBJECTIVES
-from bothways.recipe import annotated, needs_of_format, offers_of_format, resolve
+from bothways.recipe import annotated, crossed, needs_of_format, offers_of_format, refusal, resolve
 from bothways.recipe_files import names
 from bothways.training.optimizer import OPTIMIZERS
 
@@ -26,17 +27,23 @@ DEFAULT_OPTIMIZER = "adamw"
 
 def pages() -> dict[Path, str]:
     """Return what every generated page should hold."""
-    recipes = FOLDER / "recipes.md"
     parts = {
-        "table": _recipes(),
-        "compatibility": _compatibility(),
-        "settings": _settings(),
-        "optimizers": _optimizers(),
+        "recipes.md": {
+            "table": _recipes(),
+            "compatibility": _compatibility(),
+            "settings": _settings(),
+            "optimizers": _optimizers(),
+        },
+        "objectives.md": {"objectives": _objectives(), "contract": _contract(), "extras": _extras()},
     }
-    text = recipes.read_text(encoding="utf-8")
+    return {FOLDER / "cli.md": _commands()} | {FOLDER / page: _page(page, parts[page]) for page in parts}
+
+
+def _page(page: str, parts: dict[str, list[str]]) -> str:
+    text = (FOLDER / page).read_text(encoding="utf-8")
     for name, lines in parts.items():
         text = _replaced(text, name, lines)
-    return {FOLDER / "cli.md": _commands(), recipes: text}
+    return text
 
 
 def _replaced(text: str, name: str, lines: Iterable[str]) -> str:
@@ -94,6 +101,51 @@ def _compatibility() -> list[str]:
     for name, offers in OFFERS.items():
         lines.append(f"| backbone `{name}` | – | – | {_words(offers)} |")
     return lines
+
+
+def _objectives() -> list[str]:
+    lines = ["| objective | what is learned | needs of the backbone | answers |", "|---|---|---|---|"]
+    for name, (_, objective) in OBJECTIVES.items():
+        meaning = (objective.__doc__ or "").strip().split("\n", 1)[0]
+        lines.append(f"| `{name}` | {meaning} | {_words(objective.needs)} | {_words(objective.answers)} |")
+    return lines
+
+
+def _contract() -> list[str]:
+    """One line an objective and backbone, one column a format; sentences, which are many alike, stand below."""
+    lines = [f"| objective | backbone | {' | '.join(FORMATS)} |", f"|---|---|{'---|' * len(FORMATS)}"]
+    said: dict[str, int] = {}
+    for objective, backbone in itertools.product(OBJECTIVES, BACKBONES):
+        cells = [_cell(refusal(crossed(objective, backbone, form)), said) for form in FORMATS]
+        lines.append(f"| `{objective}` | `{backbone}` | {' | '.join(cells)} |")
+    return [*lines, "", *_sentences(said)]
+
+
+def _extras() -> list[str]:
+    """One line an extra loss, one column a format: what `check` says on a backbone that the format goes with."""
+    lines = [f"| extra loss | {' | '.join(FORMATS)} |", f"|---|{'---|' * len(FORMATS)}"]
+    said: dict[str, int] = {}
+    for extra in AUXILIARIES:
+        answers = []
+        for form in FORMATS:
+            plain = next(cell for cell in _trained() if cell[2] == form)
+            answers.append(refusal(crossed(*plain, [f"extras=[{{kind: {extra}}}]"])))
+        lines.append(f"| `{extra}` | {' | '.join(_cell(answer, said) for answer in answers)} |")
+    return [*lines, "", *_sentences(said)]
+
+
+def _trained() -> Iterator[tuple[str, str, str]]:
+    cells = itertools.product(OBJECTIVES, BACKBONES, FORMATS)
+    return (cell for cell in cells if refusal(crossed(*cell)) is None)
+
+
+def _cell(sentence: str | None, said: dict[str, int]) -> str:
+    """Return what stands in a cell; a sentence is numbered in the order of appearance."""
+    return "trains" if sentence is None else f"refused ({said.setdefault(sentence, len(said) + 1)})"
+
+
+def _sentences(said: dict[str, int]) -> list[str]:
+    return [f"{number}. {sentence}." for sentence, number in said.items()]
 
 
 def _words(abilities: Iterable[str]) -> str:

@@ -84,6 +84,7 @@ def test_the_same_run_twice_is_the_same_model(text, finished, tmp_path):
 def test_a_run_without_a_place_gets_the_next_number(text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert str(next_folder("bert-tiny")) == "runs/bert-tiny-1"
+    assert str(next_folder("table6/1-bert")) == "runs/table6/1-bert-1"
     for name in ("bert-tiny-1", "bert-tiny-9", "bert-tiny-old", "bert-tiny-2x", "xlnet-tiny-30"):
         (tmp_path / "runs" / name).mkdir(parents=True)
     set_cap(monkeypatch, 1)

@@ -208,6 +208,16 @@ def test_a_wrong_setting_is_refused_in_one_line_with_the_nearest(word: str, mess
             "set training.schedule.batch=[] or format.kind=packed",
         ),
         ("bert-tiny", ["training.schedule.batch=[[0.0, 0.5]]"], "set a smaller training.micro_batch"),
+        (
+            "xlnet-tiny",
+            ["format.rows=plain", "format.reuse=128", "extras=[{kind: sentence_pair}]"],
+            "sentence_pair needs pair labels, which plain rows do not have; set format.rows=pair",
+        ),
+        (
+            "bert-tiny",
+            ["evaluation.memory=600", "evaluation.clamp=100"],
+            "memory and clamp ask for memory, which backbone bert does not offer; set evaluation.memory=null",
+        ),
         ("bert-tiny", ["extras.0.weight=2", "training.schedule.warmup=90000"], "does not fit in a budget of"),
         (
             "bert-tiny",
@@ -239,6 +249,8 @@ def test_parts_that_do_not_go_together_are_refused_with_the_fix(
         ("bert-tiny", ["training.micro_batch=4", "training.schedule.batch=[[0.0, 0.25], [0.1, 1.0]]"]),
         ("bert-tiny", ["training.optimizer.kind=lamb", "training.optimizer.learning_rate=0.01"]),
         ("xlnet-tiny", ["training.optimizer.kind=muon"]),
+        ("xlnet-tiny", ["format.rows=plain", "format.reuse=128"]),
+        ("xlnet-tiny", ["backbone.same_length=true", "backbone.clamp=40", "evaluation.memory=600"]),
     ],
 )
 def test_ablations_that_make_sense_are_accepted(name: str, words: list[str]) -> None:

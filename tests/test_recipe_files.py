@@ -126,6 +126,14 @@ def test_built_in_recipes_are_listed_by_family_and_size() -> None:
     assert {f"xlnet-{size}" for size in ("tiny", "mini", "small", "medium", "base", "large")} < set(names())
 
 
+def test_a_built_in_recipe_in_a_folder_is_named_with_it_and_extended_by_that_name(tmp_path: Path) -> None:
+    assert read_chain("table6/1-bert")[0] == "table6/1-bert"
+    (tmp_path / "mine.yaml").write_text("extends: table6/1-bert\n")
+    name, layers = read_chain(str(tmp_path / "mine.yaml"))
+    assert name == "mine"
+    assert layers[:-1] == read_chain("table6/1-bert")[1]
+
+
 @pytest.mark.parametrize("name", names())
 def test_every_built_in_recipe_says_in_one_sentence_what_it_is(name: str) -> None:
     assert 30 < len(summary(name)) < 130
@@ -162,6 +170,7 @@ def test_recipes_that_extend_one_another_are_refused(tmp_path: Path) -> None:
         ("bert-tinny", "did you mean 'bert-tiny'"),
         ("no/such.yaml", "no such file"),
         ("zzz", "choose one of: bert,"),
+        ("table6/1-bertt", "did you mean 'table6/1-bert'"),
     ],
 )
 def test_an_unknown_recipe_is_refused_with_the_nearest(reference: str, message: str) -> None:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from bothways import runtime
 from bothways.formats import FORMATS, Loader
+from bothways.interop.configs import FAMILIES
 from bothways.interop.folder import named_parameters
 from bothways.model.backbones import BACKBONES, build_encoder
 from bothways.objectives import OBJECTIVES, build_objective
@@ -25,15 +26,14 @@ SHAPE = {"layers": 2, "width": 32, "heads": 2, "feed_forward": 64}
 ROWS = 8
 
 MODELS = {
-    # backbone, its settings, objective, format and its settings, layout
-    "bert": ("bert", {"max_positions": 32}, "masked", "pairs", {"length": 32}, "cls_first"),
+    # backbone, its settings, objective, format and its settings
+    "bert": ("bert", {"max_positions": 32}, "masked", "pairs", {"length": 32}),
     "xlnet": (
         "transformer_xl",
         {"memory": 24},
         "permutation",
         "stream",
         {"length": 32, "reuse": 16, "bidirectional": True},
-        "cls_last",
     ),
 }
 """Both with the pair loss, so that every part of a run takes part."""
@@ -72,17 +72,43 @@ def make_run(
     model, folder, *, place=None, evaluate=None, dropout=0.1, seed=1, precision="float32", **training
 ):
     """Build a run; `training` are its settings."""
-    place = place or Place(0, 1, torch.device("cpu"))
-    backbone, shape, objective, form, rows, layout = MODELS[model]
-    settings = TrainingSettings(**{"batch": ROWS, "log_every": 1, "save_every": None} | training)
-    runtime.seed_everything(seed)
+    backbone, shape, objective, form, rows = MODELS[model]
     dropouts = {"dropout": dropout, "attention_dropout": dropout}
-    encoder = build_encoder(BACKBONES[backbone][0](**SHAPE, **dropouts, **shape), VOCABULARY).to(place.device)
-    built = build_objective(OBJECTIVES[objective][0](), [SentencePairSettings()], VOCABULARY, encoder)
-    built.to(place.device)
-    kind, build = FORMATS[form]
+    return build_run(
+        BACKBONES[backbone][0](**SHAPE, **dropouts, **shape),
+        OBJECTIVES[objective][0](),
+        [SentencePairSettings()],
+        FORMATS[form][0](**rows),
+        TrainingSettings(**{"batch": ROWS, "log_every": 1, "save_every": None} | training),
+        folder,
+        place=place,
+        evaluate=evaluate,
+        seed=seed,
+        precision=precision,
+    )
+
+
+def build_run(
+    backbone,
+    objective,
+    extras,
+    rows,
+    settings,
+    folder,
+    *,
+    place=None,
+    evaluate=None,
+    seed=1,
+    precision="float32",
+):
+    """Build a run from the settings of its parts."""
+    place = place or Place(0, 1, torch.device("cpu"))
+    runtime.seed_everything(seed)
+    encoder = build_encoder(backbone, VOCABULARY).to(place.device)
+    built = build_objective(objective, extras, VOCABULARY, encoder).to(place.device)
+    layout = FAMILIES[backbone.kind].layout
     loader = Loader(
-        build(kind(**rows), TEXT, VOCABULARY, seed, settings.batch, layout),
+        FORMATS[rows.kind][1](rows, TEXT, VOCABULARY, seed, settings.batch, layout),
         built.corrupt,
         seed=seed,
         global_rows=settings.batch,

@@ -14,6 +14,7 @@ from bothways.assembly import Assembly, assemble, micro_rows, num_parameters
 from bothways.errors import CheckpointError, DataError, UsageError
 from bothways.formats.loader import check_rows
 from bothways.interop.folder import describe
+from bothways.model.encoder import Past
 from bothways.recipe import Recipe, check, resolve, write_resolved
 from bothways.text.prepare import Prepared, prepare
 from bothways.training import distributed, run_folder
@@ -138,7 +139,10 @@ def _main_first(place: Place, work: Callable[[], T]) -> T:
 
 
 def continued(recipe: Recipe, folder: Path) -> Recipe:
-    """Take the backbone and the tokenizer from a model folder; everything else stays the recipe's."""
+    """Take the tokenizer and the backbone from a model folder; everything else stays the recipe's.
+
+    So does how far the backbone looks back, which no weight depends on.
+    """
     about = describe(folder)
     backbone = about.settings
     if type(backbone) is not type(recipe.backbone):
@@ -147,8 +151,8 @@ def continued(recipe: Recipe, folder: Path) -> Recipe:
             f"choose a recipe of that backbone"
         )
     tokenizer = recipe.tokenizer.model_copy(update={"path": str(folder)})
-    if hasattr(recipe.backbone, "memory"):
-        backbone = backbone.model_copy(update={"memory": recipe.backbone.memory})
+    names = [field.name for field in dataclasses.fields(Past) if hasattr(recipe.backbone, field.name)]
+    backbone = backbone.model_copy(update={name: getattr(recipe.backbone, name) for name in names})
     return recipe.model_copy(update={"tokenizer": tokenizer, "backbone": backbone})
 
 
@@ -265,11 +269,12 @@ def _outcome(folder: Path, state: State) -> Pretrained:
 
 
 def next_folder(name: str) -> Path:
-    """Return `runs/<recipe>-<n>` with the next free number."""
-    pattern = re.compile(re.escape(name) + r"-(\d+)")
-    taken = RUNS.iterdir() if RUNS.is_dir() else iter(())
+    """Return `runs/<recipe>-<n>` with the next free number; a name like `table6/1-bert` has a folder of its own."""
+    place = RUNS / name
+    pattern = re.compile(re.escape(place.name) + r"-(\d+)")
+    taken = place.parent.iterdir() if place.parent.is_dir() else iter(())
     numbers = [int(match[1]) for path in taken if (match := pattern.fullmatch(path.name))]
-    return RUNS / f"{name}-{max(numbers, default=0) + 1}"
+    return place.with_name(f"{place.name}-{max(numbers, default=0) + 1}")
 
 
 def _alone(folder: Path, place: Place) -> contextlib.AbstractContextManager[None]:

@@ -76,6 +76,29 @@ def resolve(reference: str, words: Sequence[str] = ()) -> Recipe:
     return build(Recipe, values, f"recipe {name}")
 
 
+def crossed(objective: str, backbone: str, form: str, words: Sequence[str] = ()) -> Recipe:
+    """Return the plainest recipe of three kinds: every setting at its default, `section.key=value` words on top."""
+    name = f"{objective} / {backbone} / {form}"
+    plain: dict[str, Any] = {
+        "name": name,
+        "tokenizer": {},
+        "objective": {"kind": objective},
+        "backbone": {"kind": backbone, "size": "tiny"},
+        "format": {"kind": form},
+        "training": {"steps": 1},
+    }
+    return build(Recipe, merge_layers([plain, parse_words(words)]), f"recipe {name}")
+
+
+def refusal(recipe: Recipe) -> str | None:
+    """Return the sentence with which `check` refuses a recipe, or None where it does not."""
+    try:
+        check(recipe)
+    except UsageError as error:
+        return str(error)
+    return None
+
+
 def check(recipe: Recipe) -> None:
     """Refuse parts that do not go together, before any work; raise `UsageError` that names the fix.
 
@@ -86,6 +109,7 @@ def check(recipe: Recipe) -> None:
     _check_length(recipe)
     _check_rows(recipe)
     _check_batch_warmup(recipe)
+    _check_evaluation(recipe)
     training = recipe.training
     warmup_share(training.schedule, Budget(training.steps, training.tokens, training.minutes))
 
@@ -153,6 +177,27 @@ def _check_rows(recipe: Recipe) -> None:
         raise UsageError(
             f"training.batch={batch} rows cannot be half forward and half backward; "
             f"set training.batch={batch + 1} or format.bidirectional=false"
+        )
+    paired = [extra.kind for extra in recipe.extras if _reads_pairs(extra)]
+    if paired and getattr(recipe.format, "is_plain", False):
+        raise UsageError(
+            f"the extra loss {_and(paired)} needs pair labels, which plain rows do not have; "
+            "set format.rows=pair, or leave it out with extras=[]"
+        )
+
+
+def _reads_pairs(extra: Settings) -> bool:
+    kind: str = extra.kind  # type: ignore[attr-defined]
+    return "pair labels" in AUXILIARIES[kind][1].needs
+
+
+def _check_evaluation(recipe: Recipe) -> None:
+    backbone, asked = recipe.backbone.kind, recipe.evaluation.past
+    if asked and "memory" not in OFFERS[backbone]:
+        able = " or ".join(kind for kind, offers in OFFERS.items() if "memory" in offers)
+        raise UsageError(
+            f"the evaluation's {_and(list(asked))} ask for memory, which backbone {backbone} does not offer; "
+            f"set {' '.join(f'evaluation.{name}=null' for name in asked)}, or backbone.kind={able}"
         )
 
 

@@ -5,7 +5,7 @@ Nothing here knows what a setting means; `recipe.py` gives the values their type
 """
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -35,15 +35,22 @@ _FOLDER = resources.files("bothways") / "recipes"
 
 
 def names() -> list[str]:
-    """Return the names of the recipes that come with Bothways, by family and size."""
-    stems = [file.name.removesuffix(".yaml") for file in _FOLDER.iterdir() if file.name.endswith(".yaml")]
+    """Return the names of the recipes that come with Bothways, by family and size; in a folder, `FOLDER/NAME`."""
     order = {size: place for place, size in enumerate(SIZES)}
 
     def place(name: str) -> tuple[str, int, str]:
         family, _, size = name.rpartition("-")
         return (family, order[size], name) if size in order else (name, -1, name)
 
-    return sorted(stems, key=place)
+    return sorted(_names_in(_FOLDER), key=place)
+
+
+def _names_in(folder: Traversable, prefix: str = "") -> Iterator[str]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _names_in(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith(".yaml"):
+            yield prefix + entry.name.removesuffix(".yaml")
 
 
 def summary(name: str) -> str:
@@ -69,7 +76,7 @@ def read_chain(reference: str) -> tuple[str, list[Values]]:
             )
         seen.append(str(file))
         values = _read(file)
-        name = name or str(values.pop("name", "") or _name_of(file))
+        name = name or str(values.pop("name", "") or _name_of(file, reference))
         values.pop("name", None)
         reference = values.pop("extends", None) or ""
         if not isinstance(reference, str):
@@ -80,22 +87,26 @@ def read_chain(reference: str) -> tuple[str, list[Values]]:
 
 
 def _find(reference: str, here: Path) -> Traversable | Path:
-    if reference in names():
+    known = names()
+    if reference in known:
         return _FOLDER / f"{reference}.yaml"
     path = here / reference
     if path.is_dir() and (path / "recipe.yaml").is_file():
         path = path / "recipe.yaml"
     if path.is_file():
         return path
-    if path.suffix in {".yaml", ".yml"} or "/" in reference:
+    folders = {name.rpartition("/")[0] for name in known}
+    if path.suffix in {".yaml", ".yml"} or reference.rpartition("/")[0] not in folders:
         raise UsageError(
             f"there is no recipe {path}: no such file; `bothways recipes` lists the built-in ones"
         )
-    raise UsageError(f"there is no recipe {reference!r}; {nearest(reference, names())}")
+    raise UsageError(f"there is no recipe {reference!r}; {nearest(reference, known)}")
 
 
-def _name_of(file: Traversable | Path) -> str:
-    """A run's `recipe.yaml` is named after its folder, any other file after itself."""
+def _name_of(file: Traversable | Path, reference: str) -> str:
+    """A built-in recipe has its name, a run's `recipe.yaml` that of its folder, any other file its own."""
+    if reference in names():
+        return reference
     stem = file.name.rsplit(".", 1)[0]
     return file.resolve().parent.name if stem == "recipe" and isinstance(file, Path) else stem
 

@@ -76,6 +76,32 @@ def test_text_is_scored_the_same_from_the_folder_beside_the_unigram(written):
     assert (found["left_to_right_memory_nats"].model is not None) == ("orders" in loaded.objective.answers)
 
 
+def test_the_memory_of_the_evaluation_takes_the_place_of_that_of_training(written):
+    model, _ = written
+    texts = [" ".join(LINES)] * 2
+    changes = {"memory": 60, "clamp": 30, "same_length": True}
+    settings = SETTINGS.model_copy(update=changes)
+    if not model.encoder.memory_length:
+        with pytest.raises(UsageError, match="which this model does not keep"):
+            score_texts(subject_of(model), model.tokenizer, texts, settings)
+        return
+    other = build_encoder(TransformerXLSettings(**SHAPE, **changes), model.vocabulary)
+    other.load_state_dict(model.encoder.state_dict())
+    subjects = [subject_of(model), Subject(other, model.objective, model.vocabulary, model.layout)]
+    asked, trained = (
+        {item.key: item.model for item in score_texts(subject, model.tokenizer, texts, said).measurements}
+        for subject, said in zip(subjects, (settings, SETTINGS), strict=True)
+    )
+    plain = {
+        item.key: item.model
+        for item in score_texts(subjects[0], model.tokenizer, texts, SETTINGS).measurements
+    }
+    key = "left_to_right_memory_nats"
+    assert asked[key] == trained[key] != plain[key]
+    assert asked["left_to_right_nats"] == plain["left_to_right_nats"]
+    assert model.encoder.memory_length == 20
+
+
 def test_a_sentence_without_a_blank_is_refused(written):
     with pytest.raises(UsageError, match="no blank"):
         fill_blanks(subject_of(written[0]), written[0].tokenizer, "nothing to fill")

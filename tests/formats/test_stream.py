@@ -15,6 +15,11 @@ def stream(corpus, length=32, reuse=16, rows=4, seed=1, **settings):
     return Stream(StreamSettings(length=length, reuse=reuse, **settings), corpus, VOCABULARY, seed, rows)
 
 
+def plain(corpus, rows, length=16, **settings):
+    settings = StreamSettings(rows="plain", length=length, reuse=length, **settings)
+    return Stream(settings, corpus, VOCABULARY, 1, rows)
+
+
 def parts(form, tokens):
     """Return reuse, A and B of a row."""
     reuse = form._settings.reuse
@@ -79,6 +84,45 @@ def test_memory_and_row_are_contiguous_also_from_epoch_to_epoch(bidirectional):
         assert (np.diff(now.positions, axis=1) == sign).all()
         assert (following.positions[:, :1] == now.positions[:, 15:16] + sign).all()
         assert (np.abs(now.positions[:, 0]) == step * 16).all()
+
+
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_plain_rows_are_the_text_itself_once_an_epoch_and_all_of_it_is_carried(bidirectional):
+    corpus = prose(20)
+    form = plain(corpus, rows=4, bidirectional=bidirectional)
+    rows = epoch_of(form, 0, 4)
+    assert all(each.carry == 16 and each.second_block is None and each.labels is None for each in rows)
+    assert not any(each.segments.any() for each in rows)
+    texts = np.stack([each.tokens for each in rows], axis=1).reshape(4, -1)
+    places = np.stack([each.positions for each in rows], axis=1).reshape(4, -1)
+    columns = texts[:: 1 + bidirectional]
+    if bidirectional:
+        assert np.array_equal(columns, texts[1::2, ::-1])
+    assert set(columns[columns < TEXT]) == {VOCABULARY.end_of_document}
+    inside = (columns[:, 1:] >= TEXT) & (columns[:, :-1] >= TEXT)
+    assert (np.diff(columns.astype(int))[inside] == 1).all()
+    words = columns[columns >= TEXT]
+    assert len(np.unique(words)) == len(words)
+    sign = np.where(np.arange(4) % 2 * bidirectional, -1, 1)[:, None]
+    assert (places == sign * np.arange(places.shape[1])).all()
+    assert form.needs == {"memory"} | ({"signed positions"} if bidirectional else set())
+
+
+def test_plain_rows_need_no_second_document_and_keep_documents_apart_where_asked():
+    alone = SmallCorpus([[10, 10, 10, 10]])
+    with pytest.raises(DataError, match="one document"):
+        stream(alone, 16, 8, rows=1, bidirectional=False)
+    assert plain(alone, rows=1, bidirectional=False).steps_per_epoch == 2
+    apart = plain(prose(20), rows=2, bidirectional=False, memory_scope="document")
+    examples = apart.examples(0, range(2))
+    ends = examples.tokens == VOCABULARY.end_of_document
+    changes = np.diff(examples.documents, axis=1) != 0
+    assert (changes == ends[:, :-1]).all()
+
+
+def test_plain_rows_are_reused_whole():
+    with pytest.raises(UsageError, match=r"plain rows are reused whole; set format\.reuse to 64"):
+        build(StreamSettings, {"rows": "plain", "length": 64, "reuse": 32}, "here")
 
 
 def test_the_layout_is_a_sep_b_sep_cls_with_its_segments():

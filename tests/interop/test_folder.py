@@ -33,6 +33,7 @@ from bothways.interop.weights import read_weights
 from bothways.model.backbones import NAMES
 from bothways.model.backbones.bert import BertSettings
 from bothways.model.backbones.transformer_xl import TransformerXLSettings
+from bothways.objectives.permutation import PermutationSettings
 from bothways.text.tokenizer import vocabulary_of, write_tokenizer
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
@@ -232,6 +233,22 @@ def theirs_under_our_names(folder, family):
     return read_weights(folder, NAMES[family], heads=2)
 
 
+def test_distances_are_clamped_as_transformers_clamps_them(theirs, tmp_path):
+    folder, model = theirs("xlnet", clamp_len=3)
+    ours, _ = read_model(folder)
+    assert ours.encoder.settings.clamp == 3
+    encoded = encode(folder, SENTENCE, SECOND)
+    found = our_logits(ours, encoded)
+    assert (their_logits(model, encoded) - found).abs().max() < TOLERANCE
+    change(folder, clamp_len=-1)
+    assert (our_logits(read_model(folder)[0], encoded) - found).abs().max() > 0.01
+    again = tmp_path / "again"
+    again.mkdir()
+    write_model(again, ours, PermutationSettings(), [], facts={})
+    back, _, _ = loaded(again, "XLNetLMHeadModel")
+    assert (their_logits(back, encoded) - found).abs().max() < TOLERANCE
+
+
 def test_a_bare_encoder_is_loaded_and_what_it_lacks_is_named(theirs):
     folder, model = theirs("bert")
     model.bert.save_pretrained(folder)
@@ -303,6 +320,7 @@ def test_what_has_no_place_in_transformers_is_kept_beside(written):
         BertSettings(size="tiny", embedding_width=128),
         BertSettings(size="tiny", norm="pre", initial_positions="sinusoidal"),
         BertSettings(size="tiny", num_segments=1, activation="relu", positions_after_padding=True),
+        TransformerXLSettings(size="mini", memory=9, clamp=400, same_length=True, activation="relu"),
     ],
 )
 def test_settings_come_back_from_their_configuration(settings, written, tmp_path):
@@ -365,7 +383,7 @@ def refused(folder, kind=CheckpointError):
         (BERT, "hidden_act", "silu"),
         (XLNET, "attn_type", "uni"),
         (XLNET, "untie_r", False),
-        (XLNET, "clamp_len", 100),
+        (XLNET, "same_length", True),
         (XLNET, "tie_word_embeddings", False),
         (CROSSED, "model_type", "t5"),
         (ROBERTA, "type_vocab_size", 2),

@@ -127,6 +127,57 @@ def test_memory_of_two_segments_equals_one_longer_pass_with_stopped_gradient():
             torch.testing.assert_close(one, other, atol=1e-10, rtol=0.0)
 
 
+def in_segments(encoder: Encoder, tokens: torch.Tensor, length: int) -> torch.Tensor:
+    """Hidden states of a text that is read `length` tokens at a time with memory."""
+    memory, parts = None, []
+    for begin in range(0, tokens.shape[1], length):
+        hidden, memory = encoder(causal(tokens[:, begin : begin + length], begin, carry=length), memory)
+        parts.append(hidden)
+    return torch.cat(parts, dim=1)
+
+
+@pytest.mark.parametrize("length", [2, 3, 4, 8, 24])
+def test_with_same_length_it_does_not_matter_how_a_text_is_cut_into_rows(length):
+    tokens = torch.from_numpy(words(24, rows=2)).long()
+    encoder = make_encoder("transformer_xl", memory=6, same_length=True)
+    torch.testing.assert_close(in_segments(encoder, tokens, length), in_segments(encoder, tokens, 6), **CLOSE)
+    plain = make_encoder("transformer_xl", memory=6)
+    if length != 6:
+        cut = in_segments(plain, tokens, length) - in_segments(plain, tokens, 6)
+        assert cut[:, :2].abs().max() < 1e-12
+        assert cut.abs().max() > 0.01
+
+
+def test_a_clamp_changes_what_lies_beyond_it_alone():
+    tokens = torch.from_numpy(words(12, rows=2)).long()
+    free, clamped = (make_encoder("transformer_xl", clamp=clamp)(causal(tokens, 0))[0] for clamp in (None, 4))
+    torch.testing.assert_close(clamped[:, :5], free[:, :5], **CLOSE)
+    assert (clamped - free)[:, 6:].abs().amax(dim=(0, 2)).min() > 1e-4
+
+
+def test_an_encoder_may_look_further_back_for_a_while():
+    tokens = torch.from_numpy(words(24, rows=2)).long()
+    encoder = make_encoder("transformer_xl", memory=4)
+    changes = {"memory": 9, "clamp": 7, "same_length": True}
+    before = in_segments(encoder, tokens, 4)
+    with encoder.looking_back(**changes):
+        assert encoder.memory_length == 9
+        further = in_segments(encoder, tokens, 4)
+    assert torch.equal(further, in_segments(make_encoder("transformer_xl", **changes), tokens, 4))
+    assert not torch.equal(further, before)
+    assert torch.equal(in_segments(encoder, tokens, 4), before)
+    with (
+        pytest.raises(ValueError, match="keeps no memory"),
+        make_encoder("bert").looking_back(memory=9),
+    ):
+        pass
+
+
+def test_same_length_without_memory_is_refused():
+    with pytest.raises(ValueError, match="memory is 0"):
+        make_encoder("transformer_xl", same_length=True)
+
+
 @pytest.mark.parametrize("limit", [5, 8, 13, 100])
 def test_memory_keeps_the_newest_states_up_to_its_length(limit):
     encoder = make_encoder("transformer_xl", memory=limit)

@@ -8,6 +8,7 @@ from model_cases import VOCABULARY, every_backbone
 
 from bothways.model.backbones import BACKBONES, NAMES, build_encoder
 from bothways.model.backbones.bert import BertSettings
+from bothways.model.backbones.transformer_xl import TransformerXLSettings
 from bothways.model.initialise import initialise
 from bothways.model.names import all_ours, all_theirs, to_ours, to_theirs
 from bothways.model.settings import SIZES
@@ -119,10 +120,21 @@ def test_a_size_fills_in_the_shape_and_gives_way_to_what_is_said(backbone, size)
 
 
 @every_backbone
-def test_a_width_that_does_not_split_into_even_heads_is_refused(backbone):
+def test_a_width_that_does_not_split_into_heads_is_refused(backbone):
+    kind = BACKBONES[backbone][0]
     for heads in (3, 32):
-        with pytest.raises(ValueError, match="heads of an even size"):
-            BACKBONES[backbone][0](layers=1, width=32, heads=heads, feed_forward=8)
+        if 32 % heads or kind.head_multiple == 2:
+            with pytest.raises(ValueError, match=f"32 does not split into {heads} heads"):
+                kind(layers=1, width=32, heads=heads, feed_forward=8)
+
+
+def test_transformer_xl_may_have_heads_of_an_odd_size_but_no_odd_width():
+    """Its published model of WikiText-103 has ten heads of 41."""
+    assert TransformerXLSettings(layers=1, width=410, heads=10, feed_forward=8).width == 410
+    with pytest.raises(ValueError, match="width 41 is odd"):
+        TransformerXLSettings(layers=1, width=41, heads=1, feed_forward=8)
+    with pytest.raises(ValueError, match="an even size"):
+        BertSettings(layers=1, width=410, heads=10, feed_forward=8)
 
 
 def test_sinusoidal_initial_positions_have_the_deviation_and_make_neighbours_alike():

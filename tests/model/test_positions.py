@@ -73,6 +73,14 @@ def test_columns_of_the_encodings_fall_from_the_furthest_memory_to_the_last_slot
     assert torch.equal(one, encodings[:1])
 
 
+def test_distances_beyond_the_clamp_share_its_encoding_in_both_directions():
+    device = torch.device("cpu")
+    encodings = relative_encodings(4, 3, 8, both=True, dtype=torch.float64, device=device, clamp=2)
+    distances = torch.tensor([2, 2, 2, 2, 2, 1, 0, -1, -2, -2], dtype=torch.float64)
+    assert torch.equal(encodings[0], sinusoids(distances, 8))
+    assert torch.equal(encodings[1], sinusoids(-distances, 8))
+
+
 def test_sinusoids_are_all_sines_then_all_cosines():
     table = sinusoids(torch.tensor([3.0], dtype=torch.float64), 4)
     expected = torch.tensor([3.0, 0.03, 3.0, 0.03], dtype=torch.float64)

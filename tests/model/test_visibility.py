@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from model_cases import CLS, SEP, make_encoder, make_objective, rng, stream, words
 
 from bothways.batch import IGNORED, NEVER, Batch, Examples, Memory
-from bothways.model.visibility import visible
+from bothways.model.visibility import nearer, visible
 
 ROWS, SLOTS, PROBES, REMEMBERED = 2, 6, 3, 4
 
@@ -77,6 +77,31 @@ def test_a_batch_with_documents_refuses_a_memory_without_them():
     batch = make_objective("masked", encoder).corrupt(examples, rng())
     with pytest.raises(ValueError, match="document numbers"):
         visible(batch, Memory((torch.zeros(4, 8, 32),)))
+
+
+@pytest.mark.parametrize("remembered", [0, 3, 5])
+def test_same_length_lets_a_query_see_the_last_keys_only_and_never_more_than_the_limit(remembered):
+    limit = 5
+    tokens = torch.arange(8).expand(2, 8)
+    nothing = torch.tensor([], dtype=torch.long)
+    batch = Batch(tokens, tokens, tokens, nothing, nothing, enters=tokens, now=tokens)
+    memory = Memory((torch.zeros(2, remembered, 1),)) if remembered else None
+    sees = visible(batch, memory) & nearer(batch, remembered, limit)
+    for query in range(8):
+        own = remembered + query
+        expected = [own - limit < key <= own for key in range(remembered + 8)]
+        assert sees[0, query].tolist() == sees[1, query].tolist() == expected
+    if remembered == limit:
+        assert (sees.sum(-1) == limit).all()
+
+
+def test_a_probe_looks_as_far_back_as_the_slot_at_whose_place_it_stands():
+    encoder = make_encoder("transformer_xl", memory=8)
+    batch = make_objective("permutation", encoder).corrupt(stream(0).examples, rng())
+    near = nearer(batch, 8, 6)
+    slots, probes = near.split([batch.num_slots, batch.num_probes], dim=1)
+    for row in range(len(near)):
+        assert torch.equal(probes[row], slots[row, batch.probes[row]])
 
 
 def mask_of_2019(order: np.ndarray, is_target: np.ndarray, is_functional: np.ndarray) -> np.ndarray:

@@ -8,18 +8,22 @@ Each stands beside the add-one unigram on the same tokens, with a 95% interval. 
 does not define has no number.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from pydantic import Field
 
 from bothways.config import Settings
+from bothways.errors import UsageError
 from bothways.evaluate.asking import Question, Subject, answers
 from bothways.evaluate.estimate import Estimate, estimate
 from bothways.evaluate.joint import JointNats, joint_nats
 from bothways.evaluate.sequential import Scored, left_to_right_nats
 from bothways.evaluate.windows import (
+    RUN_WINDOWS,
     HeldOutText,
     Span,
     select_runs,
@@ -27,7 +31,7 @@ from bothways.evaluate.windows import (
     select_tokens,
     select_windows,
 )
-from bothways.model.encoder import Encoder
+from bothways.model.encoder import Encoder, Past
 from bothways.objectives.base import Objective
 from bothways.text.tokenizer import Layout
 from bothways.vocabulary import Vocabulary
@@ -48,6 +52,12 @@ class EvaluationSettings(Settings):
     """Whole words scored in nats per character, where text (not token shards) is given; 0 leaves them out."""
     window: int = Field(default=128, ge=4)
     """Longest row, in tokens with the special ones."""
+    memory: int | None = Field(default=None, ge=1)
+    """Tokens remembered where memory is carried from window to window; null: as many as in training."""
+    clamp: int | None = Field(default=None, ge=1)
+    """With memory: distances beyond so many tokens share one encoding; null: as in training."""
+    same_length: bool | None = None
+    """With memory: whether every token sees the last `memory` tokens only; null: as in training."""
     pool_tokens: int = Field(default=1_000_000, ge=2)
     """Tokens of held-out text that windows are drawn from; more is not read."""
     rows: int = Field(default=64, ge=1)
@@ -56,6 +66,12 @@ class EvaluationSettings(Settings):
     """Which windows, tokens, spans and orders are drawn."""
     while_training_tokens: int = Field(default=400, ge=1)
     """Tokens scored at each evaluation during training."""
+
+    @property
+    def past(self) -> dict[str, Any]:
+        """Return what is said about looking back (see `model.encoder.Past`)."""
+        names = [field.name for field in fields(Past)]
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 @dataclass(frozen=True)
@@ -91,13 +107,17 @@ def draw_sample(
 ) -> Sample:
     """Choose what is scored; `limit` is the longest window in text tokens (see `Subject.limit`)."""
     seed, pool = settings.seed, settings.pool_tokens
+    # Runs in which a long memory is full for at least half of the text.
+    length = max(RUN_WINDOWS, -(-2 * (settings.memory or 0) // limit))
     windows = select_windows(text, vocabulary, limit=limit, pool_tokens=pool, seed=seed)
     count = settings.left_to_right_tokens
     return Sample(
         windows,
         select_tokens(windows, vocabulary, settings.tokens, seed),
         select_spans(windows, vocabulary, settings.spans, seed),
-        select_runs(text, limit=limit, count=count, pool_tokens=pool, seed=seed) if count else [],
+        select_runs(text, limit=limit, count=count, pool_tokens=pool, seed=seed, windows=length)
+        if count
+        else [],
     )
 
 
@@ -229,13 +249,29 @@ def _left_to_right(
         ("left_to_right_nats", "left to right, nats per token", False),
         ("left_to_right_memory_nats", "left to right with memory, nats per token", True),
     ):
-        possible = "left to right" in subject.objective.answers and (subject.remembers or not remember)
-        if not possible:
-            found.append(Measurement(key, title, None, None))
-            continue
-        scored = left_to_right_nats(subject, sample.runs, remember=remember, rows=rows)
+        with _looking_back(subject, settings.past if remember else {}):
+            possible = "left to right" in subject.objective.answers and (subject.remembers or not remember)
+            if not possible:
+                found.append(Measurement(key, title, None, None))
+                continue
+            scored = left_to_right_nats(subject, sample.runs, remember=remember, rows=rows)
         found.append(_measurement(key, title, scored, unigram))
     return found
+
+
+@contextlib.contextmanager
+def _looking_back(subject: Subject, changes: dict[str, Any]) -> Iterator[None]:
+    """Let the encoder look back as the settings say, for a while; raise `UsageError` where it cannot."""
+    if not changes:
+        yield
+        return
+    if "memory" not in subject.encoder.offers:
+        raise UsageError(
+            f"{' and '.join(changes)} of the evaluation are about memory, which this model does not keep; "
+            "leave them out"
+        )
+    with subject.encoder.looking_back(**changes):
+        yield
 
 
 def _sequential_rows(settings: EvaluationSettings) -> int:

@@ -145,9 +145,9 @@ def _span_bounds(window: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
 
 
 def select_runs(
-    text: HeldOutText, *, limit: int, count: int, pool_tokens: int, seed: int
+    text: HeldOutText, *, limit: int, count: int, pool_tokens: int, seed: int, windows: int = RUN_WINDOWS
 ) -> list[list[np.ndarray]]:
-    """Return runs of consecutive windows of one document each, `count` tokens or slightly more.
+    """Return runs of at most `windows` consecutive windows of one document, `count` tokens or slightly more.
 
     All windows of a run but the last hold exactly `limit` tokens: memory is carried by whole columns.
     """
@@ -159,7 +159,7 @@ def select_runs(
             break
         document = np.asarray(text.document(int(index)))[:left]
         left -= len(document)
-        length = limit * RUN_WINDOWS
+        length = limit * windows
         stretches += [document[begin : begin + length] for begin in range(0, len(document), length)]
     runs: list[list[np.ndarray]] = []
     for index in rng.permutation(len(stretches)):

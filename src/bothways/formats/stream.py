@@ -8,6 +8,9 @@ A, or comes from elsewhere. The states of the first `reuse` slots are the next r
 are one contiguous text. Every token is once an epoch in the first half of a row, in each direction. An A near
 the end of a column runs on into the next one.
 
+Plain rows (`rows="plain"`) have no second half: nothing but text, segment 0 throughout, and all of it is the next row's
+memory (Transformer-XL's language models, Dai et al. 2019, section 3.2).
+
 With `bidirectional`, row 2i reads column i forward and row 2i + 1 reads it backward, from its end. Direction
 is data: backward rows carry negated positions, so any split over ranks and micro-batches is right.
 
@@ -44,10 +47,13 @@ class StreamSettings(Settings):
 
     kind: Literal["stream"] = "stream"
     """One text in order; each row remembers the ones before."""
+    rows: Literal["pair", "plain"] = "pair"
+    """`pair`: `reuse` tokens, then A and B (XLNet); `plain`: text alone, all of it reused (Transformer-XL)."""
     length: int = Field(default=512, ge=12)
     """Slots per row, special tokens included."""
     reuse: int = Field(default=256, ge=1, validate_default=True)
-    """Tokens by which a row advances; their states become the next row's memory; at most half the length."""
+    """Tokens by which a row advances; their states become the next row's memory; at most half the length, all of it in
+    plain rows."""
     bidirectional: bool = True
     """Whether every other row reads from right to left."""
     memory_scope: Literal["carry", "document"] = "carry"
@@ -60,19 +66,30 @@ class StreamSettings(Settings):
 
     @field_validator("reuse")
     @classmethod
-    def _at_most_half(cls, reuse: int, info: ValidationInfo) -> int:
-        length = info.data.get("length", 2 * reuse)
-        if 2 * reuse > length:
+    def _fits(cls, reuse: int, info: ValidationInfo) -> int:
+        is_plain = info.data.get("rows") == "plain"
+        length = info.data.get("length", reuse if is_plain else 2 * reuse)
+        if is_plain and reuse != length:
+            raise ValueError(
+                f"not the length {length}, and plain rows are reused whole; set format.reuse to {length}"
+            )
+        if not is_plain and 2 * reuse > length:
             raise ValueError(
                 f"more than half of the length {length}; set format.reuse to {length // 2} or less"
             )
         return reuse
 
     @property
+    def is_plain(self) -> bool:
+        """Whether rows are nothing but text."""
+        return self.rows == "plain"
+
+    @property
     def needs(self) -> frozenset[str]:
         """What the backbone must offer."""
         signed = {"signed positions"} if self.bidirectional else set()
-        return frozenset({"segments", "memory"} | signed)
+        segments = set() if self.is_plain else {"segments"}
+        return frozenset({"memory"} | segments | signed)
 
 
 @dataclass(frozen=True)
@@ -114,8 +131,8 @@ class Stream:
         self._seed = seed
         self._global_rows = global_rows
         self._num_columns = global_rows // 2 if settings.bidirectional else global_rows
-        self._pair_length = settings.length - settings.reuse - SPECIALS
-        self._text_length = settings.length - SPECIALS
+        self._text_length = settings.length - (0 if settings.is_plain else SPECIALS)
+        self._pair_length = self._text_length - settings.reuse
         self._num_tokens = count_reading(shards)
         self._longest_document = int(np.max(shards.document_lengths)) + 1
         self.steps_per_epoch = self._num_tokens // (self._num_columns * settings.reuse)
@@ -138,6 +155,8 @@ class Stream:
         text, ranks = place.reading.read(place.low, self._text_length)
         text[place.backward] = text[place.backward, ::-1]
         ranks[place.backward] = ranks[place.backward, ::-1]
+        if self._settings.is_plain:
+            return self._lay_out_plain(place, text, ranks, step)
         cuts, is_boundary = self._cut(place, ranks[:, reuse:])
         labels, elsewhere = self._choose(place, self._pair_length - cuts)
         for row in np.flatnonzero(labels).tolist():
@@ -158,7 +177,8 @@ class Stream:
             f"a tail of {self._num_tokens - read:,} is left out",
         ]
         widest = self._text_length + self.longest_memory + 2 * self._longest_document + self._pair_length
-        if self._settings.negatives == "other_document" and widest > self._num_tokens:
+        has_negatives = not self._settings.is_plain and self._settings.negatives == "other_document"
+        if has_negatives and widest > self._num_tokens:
             lines.append(
                 "stream: the corpus is small; where no document is outside row and memory, B continues A"
             )
@@ -237,6 +257,17 @@ class Stream:
         tokens = place.reading.read(np.array([offset]), length)[0][0]
         return np.flip(tokens) if place.backward[row] else tokens
 
+    def _lay_out_plain(self, place: _Place, text: np.ndarray, ranks: np.ndarray, step: int) -> Examples:
+        """Make rows of nothing but `text` [rows, length]."""
+        stops = np.full(len(text), self.length)
+        return Examples(
+            tokens=text.astype(np.int32),
+            segments=np.zeros(text.shape, dtype=np.int32),
+            positions=self._positions(place, step),
+            documents=self._number(place, ranks, stops),
+            carry=self.length,
+        )
+
     def _lay_out(
         self,
         place: _Place,
@@ -256,17 +287,20 @@ class Stream:
         tokens[:, -2:] = self._vocabulary.sep, self._vocabulary.cls
         segments = (slots > stops[:, None]).astype(np.int32)
         segments[:, -1] = 2
-        positions = step * self._settings.reuse + np.where(place.backward[:, None], -1, 1) * slots
-        positions[place.backward] -= 2 * step * self._settings.reuse
         return Examples(
             tokens=tokens,
             segments=segments,
-            positions=positions.astype(np.int32),
+            positions=self._positions(place, step),
             documents=self._number(place, ranks, stops),
             second_block=self._settings.reuse,
             carry=self._settings.reuse,
             labels=labels,
         )
+
+    def _positions(self, place: _Place, step: int) -> np.ndarray:
+        """Return int32 [rows, length], negated in backward rows."""
+        sign = np.where(place.backward, -1, 1)[:, None]
+        return np.asarray(sign * (step * self._settings.reuse + np.arange(self.length)), dtype=np.int32)
 
     def _number(self, place: _Place, ranks: np.ndarray, stops: np.ndarray) -> np.ndarray:
         """Return document numbers (int32 [rows, length]), different in epochs that memory could join."""
@@ -290,7 +324,12 @@ def _check(settings: StreamSettings, shards: Source, global_rows: int, layout: L
             "make the rows even or set format.bidirectional=false"
         )
     is_single = np.count_nonzero(np.asarray(shards.document_lengths) > 0) < 2
-    if is_single and settings.negatives == "other_document" and settings.negative_share:
+    if (
+        is_single
+        and not settings.is_plain
+        and settings.negatives == "other_document"
+        and settings.negative_share
+    ):
         raise DataError(
             "the corpus is one document, so no B can come from another; "
             "set format.negatives=released or format.negative_share=0, or split the text with data.documents"

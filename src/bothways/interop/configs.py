@@ -170,8 +170,10 @@ def _write_xlnet(settings: TransformerXLSettings, vocabulary: Vocabulary) -> Con
         "attn_type": "bi",
         "untie_r": True,
         "bi_data": False,
-        "clamp_len": -1,
+        "clamp_len": settings.clamp or -1,
+        # Theirs limits models of type "uni" only, to one token more; ours is a key that transformers ignores.
         "same_length": False,
+        "sees_memory_length": settings.same_length,
         "mem_len": settings.memory or None,
         "reuse_len": None,
         "use_mems_train": False,
@@ -195,6 +197,8 @@ def _read_xlnet(config: Mapping[str, Any]) -> Config:
         "dropout": config.get("dropout", 0.1),
         "attention_dropout": config.get("attention_dropout", config.get("dropout", 0.1)),
         "memory": config.get("mem_len") or 0,
+        "clamp": clamp if (clamp := config.get("clamp_len", -1)) > 0 else None,
+        "same_length": config.get("sees_memory_length", False),
         "initial_deviation": config.get("initializer_range", 0.02),
         "norm_epsilon": config.get("layer_norm_eps", 1e-12),
     }
@@ -289,7 +293,6 @@ FAMILIES: dict[str, Family] = {
         demands={
             "attn_type": "bi",
             "untie_r": True,
-            "clamp_len": -1,
             "same_length": False,
             "bi_data": False,
             "tie_word_embeddings": True,

@@ -9,7 +9,11 @@ is the same for all of them. Probes travel as further rows of the same tensors, 
 every weight and every matrix product (Yang et al. 2019, section 2.3).
 """
 
+import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +27,18 @@ from bothways.model.kernels import AttentionName
 from bothways.model.kernels.rows import spread, take
 from bothways.model.settings import EncoderSettings
 from bothways.runtime import Choice
+
+
+@dataclass(frozen=True)
+class Past:
+    """How an encoder with memory looks back (Dai et al. 2019, sections 3.2 and 4); no weight depends on it."""
+
+    memory: int
+    """How many hidden states of the text before are kept a layer."""
+    clamp: int | None = None
+    """Distances beyond so many tokens share one encoding; absent: each has its own."""
+    same_length: bool = False
+    """Whether a query sees the last `memory` keys only, itself included, however many more there are."""
 
 
 class Encoder(nn.Module):
@@ -63,6 +79,25 @@ class Encoder(nn.Module):
     def attention_choice(self, device: torch.device, dtype: torch.dtype) -> Choice:
         """Return how attention is computed on `device` when products have `dtype`, and why."""
         return next(self._attentions()).choice(device, dtype)
+
+    @contextlib.contextmanager
+    def looking_back(self, **changes: Any) -> Iterator[None]:
+        """Change fields of `Past` for a while: evaluation may remember more than training did.
+
+        Raises `ValueError` where the encoder keeps no memory.
+        """
+        before = getattr(self.look, "past", None)
+        if before is None:
+            raise ValueError("this encoder keeps no memory, so it cannot look back in another way")
+        try:
+            self._look_back(dataclasses.replace(before, **changes))
+            yield
+        finally:
+            self._look_back(before)
+
+    def _look_back(self, past: Past) -> None:
+        self.memory_length = past.memory
+        self.look.past = past  # type: ignore[assignment]
 
     def _attentions(self) -> Iterator[Attention]:
         return (module for module in self.modules() if isinstance(module, Attention))

@@ -56,15 +56,25 @@ def sinusoids(distances: Tensor, width: int, ratio: float = 10_000) -> Tensor:
 
 
 def relative_encodings(
-    slots: int, memory: int, width: int, *, both: bool, dtype: torch.dtype, device: torch.device
+    slots: int,
+    memory: int,
+    width: int,
+    *,
+    both: bool,
+    dtype: torch.dtype,
+    device: torch.device,
+    clamp: int | None = None,
 ) -> Tensor:
     """Return `dtype` [directions, 2·slots + memory - 1, width]; the second direction has negated distances.
 
-    Computed in float32 at least: half precision cannot tell long distances apart.
+    Distances beyond `clamp`, either way, are encoded as `clamp` is. Computed in float32 at least: half precision cannot
+    tell long distances apart.
     """
     furthest = memory + slots - 1
     precise = torch.promote_types(dtype, torch.float32)
     distances = torch.arange(furthest, -slots, -1, dtype=precise, device=device)
+    if clamp is not None:
+        distances = distances.clamp(-clamp, clamp)
     forward = sinusoids(distances, width)
     encodings = torch.stack([forward, sinusoids(-distances, width)]) if both else forward[None]
     return encodings.to(dtype)
@@ -76,9 +86,12 @@ def segment_one_hot(segments: Tensor, count: int) -> Tensor:
 
 
 def positions_of(
-    batch: Batch, memory: int, width: int, num_segments: int, dtype: torch.dtype
+    batch: Batch, memory: int, width: int, num_segments: int, dtype: torch.dtype, clamp: int | None = None
 ) -> RelativePositions:
-    """Collect what relative attention in `dtype` needs of a batch, with `memory` slots remembered before each row."""
+    """Collect what relative attention in `dtype` needs of a batch, with `memory` slots remembered before each row.
+
+    Distances beyond `clamp` tokens share one encoding.
+    """
     segments = segment_one_hot(batch.segments, num_segments)
     remembered = segment_one_hot(batch.segments.new_zeros(len(batch.tokens), memory), num_segments)
     direction = None if batch.backward is None else batch.backward.long()
@@ -90,6 +103,7 @@ def positions_of(
             both=direction is not None,
             dtype=dtype,
             device=batch.tokens.device,
+            clamp=clamp,
         ),
         direction,
         batch.num_slots,

@@ -1,6 +1,6 @@
 """The sizes of published encoders, and the settings that every backbone shares."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -22,6 +22,9 @@ SIZES: dict[str, dict[str, int]] = {
 
 class EncoderSettings(Settings):
     """The shape of a Transformer encoder; `size` fills in whatever of it is not given."""
+
+    head_multiple: ClassVar[int] = 2
+    """What the size of a head must be a multiple of."""
 
     size: Size | None = None
     """A row of the table of published sizes."""
@@ -53,9 +56,10 @@ class EncoderSettings(Settings):
 
     @model_validator(mode="after")
     def _heads_divide_the_width(self) -> "EncoderSettings":
-        if self.width % self.heads or (self.width // self.heads) % 2:
+        if self.width % self.heads or (self.width // self.heads) % self.head_multiple:
+            kind, need = ("an even", "even") if self.head_multiple == 2 else ("one", "a whole number")
             raise ValueError(
-                f"width {self.width} does not split into {self.heads} heads of an even size; "
-                "choose heads so that width / heads is even (published models: 64)"
+                f"width {self.width} does not split into {self.heads} heads of {kind} size; "
+                f"choose heads so that width / heads is {need} (published models: 64)"
             )
         return self

@@ -26,6 +26,18 @@ def visible(batch: Batch, memory: Memory | None = None) -> Tensor | None:
     return ranks & documents
 
 
+def nearer(batch: Batch, memory: int, limit: int) -> Tensor:
+    """Return bool [rows, slots + probes, memory + slots]: the key stands less than `limit` places before the query.
+
+    `same_length` of Dai et al.'s PyTorch code: with a full memory of `limit` every query of a causal row sees exactly
+    `limit` keys, itself included. (Their TensorFlow code lets it see one more.)
+    """
+    slots = torch.arange(batch.num_slots, device=batch.tokens.device)
+    places = batch.at_queries(slots.expand(len(batch.tokens), -1))
+    keys = torch.arange(-memory, batch.num_slots, device=batch.tokens.device)
+    return places[:, :, None] - keys < limit
+
+
 def _by_rank(batch: Batch) -> Tensor | None:
     """Return bool [rows, slots + probes, slots]: `enters ≤ now < leaves`."""
     if batch.enters is None and batch.leaves is None:

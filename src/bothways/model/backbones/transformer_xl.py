@@ -2,26 +2,30 @@
 
 Dai et al. 2019, section 3 (recurrence, relative encodings); Yang et al. 2019, sections 2.4 and 2.5. Where XLNet's
 paper and code differ we follow the code: biases per layer, segment terms per layer, no absolute positions at all.
+
+Trained from left to right without bidirectional rows it is the language model of Dai et al. Their PyTorch code shares
+the content and position biases of all layers and multiplies embeddings by √width; their TensorFlow code, for its best
+models, and XLNet have biases of their own in each layer, and so have we, without an option.
 """
 
 import dataclasses
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from bothways.batch import Batch, Memory
 from bothways.model.attention import RelativeAttention, Sight
 from bothways.model.blocks import Block, FeedForward
 from bothways.model.dropout import Dropout
-from bothways.model.encoder import Encoder
+from bothways.model.encoder import Encoder, Past
 from bothways.model.heads import VocabularyHead
 from bothways.model.initialise import initialise
 from bothways.model.names import Layout, Names
 from bothways.model.positions import positions_of
 from bothways.model.settings import Activation, EncoderSettings
-from bothways.model.visibility import visible
+from bothways.model.visibility import nearer, visible
 from bothways.vocabulary import Vocabulary
 
 TRANSFORMER_XL_OFFERS = frozenset({"probes", "segments", "memory", "signed positions"})
@@ -35,6 +39,22 @@ class TransformerXLSettings(EncoderSettings):
     """XLNet's released code computes the tanh approximation of gelu."""
     memory: int = Field(default=0, ge=0)
     """How many hidden states of the text before are kept a layer (XLNet's `mem_len`), in tokens."""
+    clamp: int | None = Field(default=None, ge=1)
+    """Distances beyond so many tokens share one encoding (Transformer-XL's `clamp_len`); null: each has its own."""
+    same_length: bool = False
+    """Whether every token sees the last `memory` tokens only, itself included, wherever in a row it stands."""
+    head_multiple: ClassVar[int] = 1
+
+    @model_validator(mode="after")
+    def _a_limit_leaves_something(self) -> "TransformerXLSettings":
+        if self.same_length and not self.memory:
+            raise ValueError(
+                "same_length lets a token see the last `memory` tokens, and memory is 0; "
+                "set memory, or same_length to false"
+            )
+        if self.width % 2:
+            raise ValueError(f"width {self.width} is odd, and every distance has a sine and a cosine; add 1")
+        return self
 
 
 class TransformerXLEmbeddings(nn.Module):
@@ -61,13 +81,19 @@ class TransformerXLSight(nn.Module):
     def __init__(self, settings: TransformerXLSettings) -> None:
         super().__init__()
         self.width = settings.width
+        self.past = Past(settings.memory, settings.clamp, settings.same_length)
         self.dropout = Dropout(settings.dropout)
 
     def forward(self, batch: Batch, memory: Memory | None, dtype: torch.dtype) -> Sight:
         length = 0 if memory is None else memory.length
-        relative = positions_of(batch, length, self.width, RelativeAttention.num_segments, dtype)
+        segments = RelativeAttention.num_segments
+        relative = positions_of(batch, length, self.width, segments, dtype, self.past.clamp)
         dropped = dataclasses.replace(relative, encodings=self.dropout(relative.encodings))
-        return Sight.of(visible(batch, memory), dtype, dropped)
+        seen = visible(batch, memory)
+        if self.past.same_length:
+            near = nearer(batch, length, self.past.memory)
+            seen = near if seen is None else seen & near
+        return Sight.of(seen, dtype, dropped)
 
 
 def build_transformer_xl(settings: TransformerXLSettings, vocabulary: Vocabulary) -> Encoder:
