@@ -1,0 +1,61 @@
+"""Transformer-XL as a language model: the recipes have the published constants and train."""
+
+from typing import Any
+
+import pytest
+from small_text import COMMON, write_text
+from tiny_runs import metrics
+
+from bothways.pretrain import pretrain
+from bothways.recipe import check, resolve
+from bothways.recipe_files import names
+
+STEPS = 3
+NAMES = [name for name in names() if name.startswith("transformer-xl")]
+
+PUBLISHED = {
+    # layers, width, heads, inner size; row and memory; rows a step, steps; when scored: window, memory, clamp
+    "transformer-xl-enwik8": ((12, 512, 8, 2048), 512, (22, 400_000), (82, 2100, 820)),
+    "transformer-xl-wt103": ((16, 410, 10, 2100), 150, (60, 200_000), (66, 640, 400)),
+}
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return write_text(tmp_path_factory.mktemp("transformer-xl") / "text")
+
+
+def test_there_are_three_of_ours_and_two_published_ones() -> None:
+    assert set(NAMES) == {"transformer-xl", *PUBLISHED} | {
+        f"transformer-xl-{size}" for size in ("tiny", "mini", "small")
+    }
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_published_constants_are_those_of_the_released_scripts(name: str) -> None:
+    recipe = resolve(name)
+    backbone, training, evaluation = recipe.backbone, recipe.training, recipe.evaluation
+    shape, memory, budget, scored = PUBLISHED[name]
+    assert (backbone.layers, backbone.width, backbone.heads, backbone.feed_forward) == shape
+    assert (recipe.format.length, recipe.format.reuse, backbone.memory) == (memory,) * 3
+    assert (training.batch, training.steps) == budget
+    assert (evaluation.window, evaluation.memory, evaluation.clamp) == scored
+    assert evaluation.same_length
+    assert not backbone.same_length
+    assert (backbone.activation, backbone.dropout, backbone.attention_dropout) == ("relu", 0.1, 0.0)
+    optimizer = training.optimizer
+    assert (optimizer.learning_rate, optimizer.weight_decay, optimizer.clip) == (2.5e-4, 0.0, 0.25)
+    assert (training.schedule.kind, training.schedule.warmup) == ("cosine", 0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_goes_together_and_trains(name: str, text: Any, tmp_path: Any) -> None:
+    whole = resolve(name)
+    check(whole)
+    assert (whole.objective.kind, whole.format.rows) == ("causal", "plain")
+    place = [f"data.train='{text}'", f"data.shards='{text}-{whole.tokenizer.vocabulary}'"]
+    words = [*COMMON, "format.reuse=32", "backbone.memory=32", *place, f"training.steps={STEPS}"]
+    done = pretrain(resolve(name, words), tmp_path / "run", quiet=True)
+    assert done.steps == STEPS
+    assert len(metrics(tmp_path / "run")) == STEPS
+    assert set(done.held_out) == {"left_to_right_nats"}
