@@ -23,7 +23,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 }
 """What each row of XLNet says differently from row 4."""
 
-BERT, MASKED = "table6/1-bert", "table6/2-masked-transformer-xl"
+BERT, MASKED = "table6/1-bert", "table6/2-dae-transformer-xl"
 ROWS = [BERT, MASKED, *CHANGES]
 
 every_row = pytest.mark.parametrize("name", ROWS)
