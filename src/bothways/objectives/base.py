@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bothways.batch import IGNORED, Batch, Examples, Loss, Losses, Memory
+from bothways.config import Settings
 from bothways.model.dtypes import at_least_float32
 from bothways.model.encoder import Encoder
 from bothways.objectives.auxiliary import Auxiliary
@@ -28,9 +29,14 @@ class Objective(nn.Module):
     answers: frozenset[str] = frozenset()
     offers: frozenset[str] = frozenset({"both sides"})
     name: str
+    settings: Settings
+    """Its own kind of them; say which in the subclass."""
 
-    def __init__(self, vocabulary: Vocabulary, encoder: Encoder, extras: dict[str, Auxiliary]) -> None:
+    def __init__(
+        self, settings: Settings, vocabulary: Vocabulary, encoder: Encoder, extras: dict[str, Auxiliary]
+    ) -> None:
         super().__init__()
+        self.settings = settings
         self.vocabulary = vocabulary
         self.head = encoder.vocabulary_head()
         self.extras = nn.ModuleDict(extras)

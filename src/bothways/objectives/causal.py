@@ -21,11 +21,8 @@ from pydantic import Field
 
 from bothways.batch import Batch, Examples
 from bothways.config import Settings
-from bothways.model.encoder import Encoder
-from bothways.objectives.auxiliary import Auxiliary
 from bothways.objectives.base import Objective
 from bothways.objectives.layout import Ranks, lay_out
-from bothways.vocabulary import Vocabulary
 
 
 class CausalSettings(Settings):
@@ -40,18 +37,9 @@ class Causal(Objective):
     """Predict every token from the left, as text is written; no question about a token's right side is defined."""
 
     name = "causal"
+    settings: CausalSettings
     answers = frozenset({"left to right"})
     offers = frozenset()
-
-    def __init__(
-        self,
-        settings: CausalSettings,
-        vocabulary: Vocabulary,
-        encoder: Encoder,
-        extras: dict[str, Auxiliary],
-    ) -> None:
-        super().__init__(vocabulary, encoder, extras)
-        self.settings = settings
 
     def corrupt(self, examples: Examples, rng: np.random.Generator) -> Batch:
         """Draw how much of every row is known; nothing in the row itself changes."""

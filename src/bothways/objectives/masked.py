@@ -62,6 +62,7 @@ class Masked(Objective):
     """Predict hidden tokens from both sides, each on its own."""
 
     name = "masked"
+    settings: MaskedSettings
     answers = frozenset({"leave one out", "joint spans"})
     offers = frozenset({"both sides", "hidden spans"})
 
@@ -72,8 +73,7 @@ class Masked(Objective):
         encoder: Encoder,
         extras: dict[str, Auxiliary],
     ) -> None:
-        super().__init__(vocabulary, encoder, extras)
-        self.settings = settings
+        super().__init__(settings, vocabulary, encoder, extras)
         self._ordinary = vocabulary.ordinary()
 
     def corrupt(self, examples: Examples, rng: np.random.Generator) -> Batch:

@@ -18,8 +18,6 @@ from pydantic import Field
 
 from bothways.batch import Batch, Examples
 from bothways.config import Settings
-from bothways.model.encoder import Encoder
-from bothways.objectives.auxiliary import Auxiliary
 from bothways.objectives.base import Objective
 from bothways.objectives.layout import Ranks, lay_out
 from bothways.objectives.masking import (
@@ -30,7 +28,6 @@ from bothways.objectives.masking import (
     read_backward,
     word_numbers,
 )
-from bothways.vocabulary import Vocabulary
 
 
 class PermutationSettings(Settings):
@@ -51,18 +48,9 @@ class Permutation(Objective):
     """Predict tokens in random order, so that over many rows each is predicted from every context."""
 
     name = "permutation"
+    settings: PermutationSettings
     needs = frozenset({"probes"})
     answers = frozenset({"leave one out", "joint spans", "orders", "left to right"})
-
-    def __init__(
-        self,
-        settings: PermutationSettings,
-        vocabulary: Vocabulary,
-        encoder: Encoder,
-        extras: dict[str, Auxiliary],
-    ) -> None:
-        super().__init__(vocabulary, encoder, extras)
-        self.settings = settings
 
     def corrupt(self, examples: Examples, rng: np.random.Generator) -> Batch:
         """Draw targets and their order; nothing in the row itself changes."""
