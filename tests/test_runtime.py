@@ -21,19 +21,31 @@ def _threads_restored():
 
 
 @pytest.mark.parametrize(
-    ("has_tiles", "has_bf16", "name", "reason"),
+    ("has_tiles", "has_bf16", "is_intel", "name", "reason"),
     [
-        (True, True, "bf16", "AMX"),
-        (False, True, "bf16", "AVX-512"),
-        (False, False, "float32", "no bf16 instructions"),
+        (True, True, True, "bf16", "AMX"),
+        (False, True, True, "float32", "slower than float32"),
+        (False, True, False, "bf16", "AVX-512"),
+        (False, False, False, "float32", "no bf16 instructions"),
     ],
 )
-def test_precision_follows_the_processor_and_says_why(monkeypatch, has_tiles, has_bf16, name, reason):
+def test_precision_follows_the_processor_and_says_why(
+    monkeypatch, has_tiles, has_bf16, is_intel, name, reason
+):
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_tiles)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bf16)
+    monkeypatch.setattr(runtime, "_is_made_by_intel", lambda: is_intel)
     precision = runtime.choose_precision(CPU)
     assert precision.name == name
     assert reason in precision.reason
+
+
+def test_the_maker_of_a_processor_is_read_where_the_system_tells_it(tmp_path):
+    described = tmp_path / "cpuinfo"
+    assert not runtime._is_made_by_intel(described)
+    for maker, is_intel in (("AuthenticAMD", False), ("GenuineIntel", True)):
+        described.write_text(f"processor : 0\nvendor_id : {maker}\n", encoding="utf-8")
+        assert runtime._is_made_by_intel(described) == is_intel
 
 
 @pytest.mark.parametrize("wanted", ["bf16", "float32"])

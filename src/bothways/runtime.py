@@ -96,9 +96,21 @@ def _best_on_processor() -> Precision:
     # There is no public question for this in every supported torch; these two have been there since 2.6.
     if torch.cpu._is_amx_tile_supported():
         return Precision("bf16", "because this processor has AMX matrix tiles")
-    if torch.cpu._is_avx512_bf16_supported():
-        return Precision("bf16", "because this processor has AVX-512 bf16 instructions")
-    return Precision("float32", "because this processor has no bf16 instructions")
+    if not torch.cpu._is_avx512_bf16_supported():
+        return Precision("float32", "because this processor has no bf16 instructions")
+    if _is_made_by_intel():
+        return Precision(
+            "float32", "because this processor has bf16 instructions that are slower than float32"
+        )
+    return Precision("bf16", "because this processor has AVX-512 bf16 instructions")
+
+
+def _is_made_by_intel(description: Path = Path("/proc/cpuinfo")) -> bool:
+    """Say whether the processor is Intel's, whose AVX-512 bf16 products are slower than float32 ones."""
+    try:
+        return "GenuineIntel" in description.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
 
 
 def set_threads(wanted: int | None = None) -> int:

@@ -1,0 +1,65 @@
+"""What is known of each trained contender: one JSON object a line, from which every table is made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from pydantic import TypeAdapter, ValidationError
+
+from bothways import files
+from bothways.errors import DataError
+from bothways.evaluate.heldout import Measurement
+from bothways.training.metrics import read_metrics
+
+RESULTS = "results.jsonl"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One trained model and its held-out numbers."""
+
+    recipe: str
+    seed: int
+    digest: str
+    """Of everything that decides the numbers: the resolved recipe, and the fingerprint of the text."""
+    checkpoint: str
+    """The model: its last checkpoint, after the whole budget."""
+    parameters: int
+    steps: int
+    tokens: int
+    """Read in training."""
+    seconds: float
+    """Of training, without evaluations."""
+    tokens_per_second: float
+    """The median of the logged intervals."""
+    measurements: list[Measurement]
+
+
+_RESULT = TypeAdapter(Result)
+
+
+def read_results(folder: Path) -> list[Result]:
+    """Return the results written in `folder`; raise `DataError` for a line that is none."""
+    path = folder / RESULTS
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        return [_RESULT.validate_json(line) for line in lines]
+    except ValidationError as error:
+        why = error.errors(include_url=False)[0]["msg"]
+        raise DataError(
+            f"{path} holds a line that is no result ({why}); remove the file to score anew"
+        ) from None
+
+
+def write_results(folder: Path, results: Sequence[Result]) -> None:
+    """Write all results of a comparison, atomically."""
+    lines = [_RESULT.dump_json(result).decode() + "\n" for result in results]
+    files.write_text(folder / RESULTS, "".join(lines))
+
+
+def speed(run: Path) -> float:
+    """Return the median tokens per second of the logged intervals of a run."""
+    return median(record["tokens_per_second"] for record in read_metrics(run / "metrics.jsonl"))
