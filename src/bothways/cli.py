@@ -210,6 +210,53 @@ def demo(
     _show(result, result.lines(), quiet=quiet, json=json)
 
 
+def compare(
+    recipes: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RECIPE... [SECTION.KEY=VALUE]...", help="Recipes, and settings that change all of them."
+        ),
+    ],
+    data: Data = None,
+    tokens: Annotated[int | None, typer.Option(metavar="N", help="Tokens that each run reads.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(metavar="M", help="Or minutes that each run takes.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(metavar="K", help="Runs of each recipe.")] = 1,
+    own_tokenizers: Annotated[
+        bool, typer.Option("--own-tokenizers", help="Each recipe learns its own; else all use the first's.")
+    ] = False,
+    out: Out = None,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Train several recipes alike and compare them.
+
+    Same text, tokenizer, budget, seeds and questions; run it again to go on after an interruption.
+
+    \b
+    bothways compare bert-tiny xlnet-tiny --data corpus/ --tokens 2000000
+    bothways compare bert-mini xlnet-mini --data corpus/ --minutes 20 --seeds 3 --out comparison/
+    """
+    from bothways.compare.command import compare as run
+    from bothways.compare.command import foresee, planned
+    from bothways.compare.contenders import split_words
+
+    references, words = split_words(recipes)
+    plan = planned(
+        references,
+        with_data(words, data),
+        tokens=tokens,
+        minutes=minutes,
+        seeds=seeds,
+        out=out,
+        own_tokenizers=own_tokenizers,
+    )
+    result = foresee(plan) if dry_run else run(plan, _voice(quiet, json), quiet=quiet or json)
+    _show(result, result.lines(), quiet=quiet, json=json)
+
+
 def bench(
     recipe: Annotated[
         str | None,
@@ -253,6 +300,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "recipes": recipes,
     "doctor": doctor,
     "demo": demo,
+    "compare": compare,
     "bench": bench,
 }
 

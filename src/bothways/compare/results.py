@@ -1,5 +1,6 @@
 """What is known of each trained contender: one JSON object a line, from which every table is made."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bothways import files
 from bothways.errors import DataError
-from bothways.evaluate.heldout import Measurement
+from bothways.evaluate.score import Score
 from bothways.training.metrics import read_metrics
 
 RESULTS = "results.jsonl"
@@ -33,7 +34,7 @@ class Result:
     """Of training, without evaluations."""
     tokens_per_second: float
     """The median of the logged intervals."""
-    measurements: list[Measurement]
+    score: Score
 
 
 _RESULT = TypeAdapter(Result)
@@ -63,3 +64,9 @@ def write_results(folder: Path, results: Sequence[Result]) -> None:
 def speed(run: Path) -> float:
     """Return the median tokens per second of the logged intervals of a run."""
     return median(record["tokens_per_second"] for record in read_metrics(run / "metrics.jsonl"))
+
+
+def parameters(run: Path) -> int:
+    """Return how many numbers the training of a run changed."""
+    count: int = json.loads((run / "environment.json").read_text(encoding="utf-8"))["parameters"]
+    return count
