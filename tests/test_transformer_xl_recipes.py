@@ -6,6 +6,7 @@ import pytest
 from small_text import COMMON, write_text
 from tiny_runs import metrics
 
+from bothways.model.settings import SIZES
 from bothways.pretrain import pretrain
 from bothways.recipe import check, resolve
 from bothways.recipe_files import names
@@ -16,6 +17,7 @@ NAMES = [name for name in names() if name.startswith("transformer-xl")]
 PUBLISHED = {
     # layers, width, heads, inner size; row and memory; rows a step, steps; when scored: window, memory, clamp
     "transformer-xl-enwik8": ((12, 512, 8, 2048), 512, (22, 400_000), (82, 2100, 820)),
+    "transformer-xl-large": ((18, 1024, 16, 4096), 384, (128, 4_000_000), (130, 1600, 1000)),
     "transformer-xl-wt103": ((16, 410, 10, 2100), 150, (60, 200_000), (66, 640, 400)),
 }
 
@@ -25,10 +27,8 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return write_text(tmp_path_factory.mktemp("transformer-xl") / "text")
 
 
-def test_there_are_three_of_ours_and_two_published_ones() -> None:
-    assert set(NAMES) == {"transformer-xl", *PUBLISHED} | {
-        f"transformer-xl-{size}" for size in ("tiny", "mini", "small")
-    }
+def test_there_is_one_of_every_size_and_two_published_ones() -> None:
+    assert set(NAMES) == {"transformer-xl", *PUBLISHED} | {f"transformer-xl-{size}" for size in SIZES}
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -42,10 +42,12 @@ def test_the_published_constants_are_those_of_the_released_scripts(name: str) ->
     assert (evaluation.window, evaluation.memory, evaluation.clamp) == scored
     assert evaluation.same_length
     assert not backbone.same_length
-    assert (backbone.activation, backbone.dropout, backbone.attention_dropout) == ("relu", 0.1, 0.0)
+    dropout = (0.2, 0.2) if name == "transformer-xl-large" else (0.1, 0.0)
+    assert (backbone.activation, backbone.dropout, backbone.attention_dropout) == ("relu", *dropout)
     optimizer = training.optimizer
     assert (optimizer.learning_rate, optimizer.weight_decay, optimizer.clip) == (2.5e-4, 0.0, 0.25)
-    assert (training.schedule.kind, training.schedule.warmup) == ("cosine", 0)
+    warmup = 0.004 if name == "transformer-xl-large" else 0
+    assert (training.schedule.kind, training.schedule.warmup) == ("cosine", warmup)
 
 
 @pytest.mark.parametrize("name", NAMES)
