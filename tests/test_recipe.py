@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bothways.errors import UsageError
+from bothways.interop.configs import family_of
 from bothways.recipe import annotated, check, resolve, write_resolved
 from bothways.recipe_files import names, parse
 
@@ -41,7 +42,7 @@ FAMILIES = {
     "roberta": SIZES,
     "xlnet": SIZES,
     "spanbert": ("tiny", "mini", "small", "base", "large"),
-    "gpt": ("tiny", "mini", "small", "base"),
+    "gpt": ("tiny", "mini", "small", "base", "large"),
 }
 
 
@@ -99,9 +100,16 @@ def test_the_published_gpt_is_that_of_the_paper() -> None:
     recipe = resolve("gpt-base")
     training = recipe.training
     assert (recipe.objective.kind, recipe.objective.prefix, recipe.extras) == ("causal", 0.0, [])
-    assert (training.batch, recipe.format.length, training.optimizer.learning_rate) == (64, 512, 2.5e-4)
+    assert (training.batch, recipe.format.length, recipe.backbone.max_positions) == (512, 1024, 1024)
+    assert (recipe.tokenizer.published_vocabulary, recipe.tokenizer.lowercase) == (50_257, False)
+    assert training.optimizer.learning_rate == 2.5e-4
     assert (training.schedule.kind, round(training.schedule.warmup * training.steps)) == ("cosine", 2000)
     assert (training.optimizer.weight_decay, recipe.backbone.dropout) == (0.01, 0.1)
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name.startswith("gpt")])
+def test_every_gpt_has_the_layout_of_gpt2_which_transformers_knows(name: str) -> None:
+    assert family_of(resolve(name).backbone) == "gpt2"
 
 
 @pytest.mark.parametrize("size", SIZES)
