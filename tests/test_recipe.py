@@ -61,6 +61,8 @@ def test_the_published_hyper_parameters_are_those_of_the_papers() -> None:
     bert, xlnet = resolve("bert-base"), resolve("xlnet-large")
     assert (bert.training.steps, bert.training.batch, bert.training.schedule.warmup) == (1_000_000, 256, 0.01)
     assert bert.training.optimizer.learning_rate == 1e-4
+    assert [share * bert.format.length for _, share in bert.training.schedule.length] == [128, 512]
+    assert bert.training.schedule.length[1][0] == 0.9
     assert bert.tokenizer.lowercase
     assert not xlnet.tokenizer.lowercase
     assert (xlnet.training.steps, xlnet.training.batch, xlnet.training.schedule.warmup) == (
@@ -222,6 +224,21 @@ def test_a_wrong_setting_is_refused_in_one_line_with_the_nearest(word: str, mess
         ("bert-tiny", ["training.schedule.batch=[[0.0, 0.5]]"], "set a smaller training.micro_batch"),
         (
             "xlnet-tiny",
+            ["training.schedule.length=[[0.0, 0.5]]"],
+            "set training.schedule.length=[] or format.kind=packed",
+        ),
+        (
+            "bert-tiny",
+            ["training.schedule.length=[[0.0, 0.3], [0.5, 1.0]]"],
+            "0.3 of format.length=64, which is no whole number of slots; give a share of whole ones, such as 0.296875",
+        ),
+        (
+            "bert-tiny",
+            ["training.schedule.length=[[0.0, 0.0625]]"],
+            "0.0625 of format.length=64 (training.schedule.length)",
+        ),
+        (
+            "xlnet-tiny",
             ["format.rows=plain", "format.reuse=128", "extras=[{kind: sentence_pair}]"],
             "sentence_pair needs pair labels, which plain rows do not have; set format.rows=pair",
         ),
@@ -259,6 +276,7 @@ def test_parts_that_do_not_go_together_are_refused_with_the_fix(
         ("xlnet-tiny", ["extras=[{kind: sentence_pair}]"]),
         ("xlnet-tiny", ["format.bidirectional=false"]),
         ("bert-tiny", ["training.micro_batch=4", "training.schedule.batch=[[0.0, 0.25], [0.1, 1.0]]"]),
+        ("bert-tiny", ["training.schedule.length=[[0.0, 0.25], [0.9, 1.0]]", "training.minutes=2"]),
         ("bert-tiny", ["training.optimizer.kind=lamb", "training.optimizer.learning_rate=0.01"]),
         ("xlnet-tiny", ["training.optimizer.kind=muon"]),
         ("xlnet-tiny", ["format.rows=plain", "format.reuse=128"]),
