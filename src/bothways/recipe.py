@@ -26,6 +26,7 @@ from bothways.model.backbones import BACKBONES, OFFERS, offers_of
 from bothways.objectives import AUXILIARIES, OBJECTIVES
 from bothways.recipe_files import dump, inline, merge_layers, parse_words, read_chain
 from bothways.text.corpus import DataSettings
+from bothways.text.learn import FALLING
 from bothways.text.tokenizer import TokenizerSettings
 from bothways.training.schedule import Budget, check_batch, warmup_share
 from bothways.training.settings import TrainingSettings
@@ -108,6 +109,7 @@ def check(recipe: Recipe) -> None:
     _check_backbone(recipe)
     _check_extras(recipe)
     _check_length(recipe)
+    _check_cutoffs(recipe)
     _check_rows(recipe)
     _check_stages(recipe)
     _check_evaluation(recipe)
@@ -169,6 +171,15 @@ def _check_length(recipe: Recipe) -> None:
         raise UsageError(
             f"format.length={length} is longer than the {positions} positions that backbone "
             f"{recipe.backbone.kind} learns; set format.length={positions} or backbone.max_positions={length}"
+        )
+
+
+def _check_cutoffs(recipe: Recipe) -> None:
+    tokenizer = recipe.tokenizer
+    if getattr(recipe.backbone, "cutoffs", ()) and not tokenizer.path and tokenizer.kind not in FALLING:
+        raise UsageError(
+            f"backbone.cutoffs divides a vocabulary by frequency, and tokenizer {tokenizer.kind} does not number its "
+            f"entries so; set tokenizer.kind={' or '.join(FALLING)}, or backbone.cutoffs=[]"
         )
 
 

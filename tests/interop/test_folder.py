@@ -22,6 +22,7 @@ from their_models import (
     SENTENCE,
     XLNET,
     XLNET_PAIR,
+    built,
     our_logits,
 )
 from tiny_runs import assert_same_bits
@@ -315,6 +316,7 @@ def test_what_has_no_place_in_transformers_is_kept_beside(written):
         BertSettings(size="tiny", dropout=0.2, attention_dropout=0.3, max_positions=77, activation="relu"),
         TransformerXLSettings(size="mini", dropout=0.2, attention_dropout=0.3, memory=77, norm_epsilon=1e-5),
         TransformerXLSettings(size="mini", memory=0),
+        TransformerXLSettings(size="mini", memory=9, cutoffs=[20, 40]),
         *(BertSettings(size="tiny", max_positions=77, **settings) for settings in BERT_VARIANTS.values()),
         BertSettings(size="tiny", embedding_width=128),
         BertSettings(size="tiny", norm="pre", initial_positions="sinusoidal"),
@@ -353,6 +355,21 @@ def test_a_variant_that_transformers_has_no_class_for_comes_back_and_says_so(wri
     assert_same_bits(named_parameters(*parts(again)), named_parameters(*parts(model)))
     assert again.encoder.settings == model.encoder.settings
     assert "`transformers` has no class for this model" in (folder / "README.md").read_text()
+
+
+def test_a_model_with_adaptive_softmax_comes_back_and_says_that_it_is_no_xlnet(tokenizers, tmp_path):
+    case = dataclasses.replace(XLNET, objective="causal")
+    model, objective, _ = built(case, tokenizers["unigram"], cutoffs=[20, 40])
+    write_model(tmp_path, model, objective, [], facts={})
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["model_type"] == "bothways_transformer_xl"
+    assert "architectures" not in config
+    assert "`transformers` has no class for this model" in (tmp_path / "README.md").read_text()
+    again, missing = read_model(tmp_path)
+    assert missing == []
+    assert_same_bits(named_parameters(*parts(again)), named_parameters(*parts(model)))
+    assert again.encoder.settings == model.encoder.settings
+    assert (again.objective.name, again.layout) == ("causal", "cls_last")
 
 
 # ---- refusals ---------------------------------------------------------------------------------------------------
