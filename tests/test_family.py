@@ -1,11 +1,16 @@
 """Every model of the family trains from text, is evaluated, resumes bit for bit, and is read back from its folder."""
 
+import logging
+
 import numpy as np
 import pytest
+import torch
+import transformers
 from small_text import COMMON, write_text
 from tiny_runs import assert_same_bits, metrics, saved_tensors, set_cap
 
 from bothways import trained
+from bothways.batch import Examples
 from bothways.errors import UsageError
 from bothways.interop.folder import read_model
 from bothways.pretrain import pretrain
@@ -67,6 +72,27 @@ def test_it_trains_resumes_bit_for_bit_and_is_scored(named, text, tmp_path, monk
     found = {item.key: item.model for item in trained.score(whole.folder, str(text), EVALUATION).measurements}
     assert (found["leave_one_out_nats"] is None) == is_causal
     assert (found["left_to_right_nats"] is not None) == is_causal
+
+
+def test_a_trained_gpt_is_a_gpt2_of_transformers_with_the_same_scores(text, tmp_path):
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+    folder = run("gpt", text, tmp_path / "run").checkpoint
+    theirs, info = transformers.AutoModelForCausalLM.from_pretrained(
+        folder, local_files_only=True, output_loading_info=True
+    )
+    assert type(theirs) is transformers.GPT2LMHeadModel
+    assert info["missing_keys"] == info["unexpected_keys"] == set()
+    encoded = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)(
+        "alpha river sleeps", return_tensors="pt"
+    )
+    model, _ = read_model(folder)
+    tokens = encoded["input_ids"].numpy()
+    nothing = np.zeros_like(tokens)
+    batch = model.objective.left_to_right(Examples(tokens, nothing, np.arange(tokens.shape[1])[None]))
+    with torch.no_grad():
+        hidden, _ = model.encoder(batch)
+        ours = model.objective.head(hidden, model.encoder.token_embedding)
+        torch.testing.assert_close(theirs.eval()(**encoded).logits, ours, rtol=0, atol=1e-5)
 
 
 def test_a_causal_model_fills_no_blanks(text, tmp_path):

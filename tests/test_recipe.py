@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bothways.errors import UsageError
+from bothways.interop.configs import family_of
 from bothways.recipe import annotated, check, resolve, write_resolved
 from bothways.recipe_files import names, parse
 
@@ -41,7 +42,7 @@ FAMILIES = {
     "roberta": SIZES,
     "xlnet": SIZES,
     "spanbert": ("tiny", "mini", "small", "base", "large"),
-    "gpt": ("tiny", "mini", "small", "base"),
+    "gpt": ("tiny", "mini", "small", "base", "large"),
 }
 
 
@@ -60,6 +61,8 @@ def test_the_published_hyper_parameters_are_those_of_the_papers() -> None:
     bert, xlnet = resolve("bert-base"), resolve("xlnet-large")
     assert (bert.training.steps, bert.training.batch, bert.training.schedule.warmup) == (1_000_000, 256, 0.01)
     assert bert.training.optimizer.learning_rate == 1e-4
+    assert [share * bert.format.length for _, share in bert.training.schedule.length] == [128, 512]
+    assert bert.training.schedule.length[1][0] == 0.9
     assert bert.tokenizer.lowercase
     assert not xlnet.tokenizer.lowercase
     assert (xlnet.training.steps, xlnet.training.batch, xlnet.training.schedule.warmup) == (
@@ -99,9 +102,16 @@ def test_the_published_gpt_is_that_of_the_paper() -> None:
     recipe = resolve("gpt-base")
     training = recipe.training
     assert (recipe.objective.kind, recipe.objective.prefix, recipe.extras) == ("causal", 0.0, [])
-    assert (training.batch, recipe.format.length, training.optimizer.learning_rate) == (64, 512, 2.5e-4)
+    assert (training.batch, recipe.format.length, recipe.backbone.max_positions) == (512, 1024, 1024)
+    assert (recipe.tokenizer.published_vocabulary, recipe.tokenizer.lowercase) == (50_257, False)
+    assert training.optimizer.learning_rate == 2.5e-4
     assert (training.schedule.kind, round(training.schedule.warmup * training.steps)) == ("cosine", 2000)
     assert (training.optimizer.weight_decay, recipe.backbone.dropout) == (0.01, 0.1)
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name.startswith("gpt")])
+def test_every_gpt_has_the_layout_of_gpt2_which_transformers_knows(name: str) -> None:
+    assert family_of(resolve(name).backbone) == "gpt2"
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -214,6 +224,21 @@ def test_a_wrong_setting_is_refused_in_one_line_with_the_nearest(word: str, mess
         ("bert-tiny", ["training.schedule.batch=[[0.0, 0.5]]"], "set a smaller training.micro_batch"),
         (
             "xlnet-tiny",
+            ["training.schedule.length=[[0.0, 0.5]]"],
+            "set training.schedule.length=[] or format.kind=packed",
+        ),
+        (
+            "bert-tiny",
+            ["training.schedule.length=[[0.0, 0.3], [0.5, 1.0]]"],
+            "0.3 of format.length=64, which is no whole number of slots; give a share of whole ones, such as 0.296875",
+        ),
+        (
+            "bert-tiny",
+            ["training.schedule.length=[[0.0, 0.0625]]"],
+            "0.0625 of format.length=64 (training.schedule.length)",
+        ),
+        (
+            "xlnet-tiny",
             ["format.rows=plain", "format.reuse=128", "extras=[{kind: sentence_pair}]"],
             "sentence_pair needs pair labels, which plain rows do not have; set format.rows=pair",
         ),
@@ -221,6 +246,11 @@ def test_a_wrong_setting_is_refused_in_one_line_with_the_nearest(word: str, mess
             "bert-tiny",
             ["evaluation.memory=600", "evaluation.clamp=100"],
             "memory and clamp ask for memory, which backbone bert does not offer; set evaluation.memory=null",
+        ),
+        (
+            "transformer-xl-tiny",
+            ["backbone.cutoffs=[100]", "tokenizer.kind=bpe"],
+            "tokenizer bpe does not number its entries so; set tokenizer.kind=unigram or word, or backbone.cutoffs=[]",
         ),
         ("bert-tiny", ["extras.0.weight=2", "training.schedule.warmup=90000"], "does not fit in a budget of"),
         (
@@ -251,6 +281,7 @@ def test_parts_that_do_not_go_together_are_refused_with_the_fix(
         ("xlnet-tiny", ["extras=[{kind: sentence_pair}]"]),
         ("xlnet-tiny", ["format.bidirectional=false"]),
         ("bert-tiny", ["training.micro_batch=4", "training.schedule.batch=[[0.0, 0.25], [0.1, 1.0]]"]),
+        ("bert-tiny", ["training.schedule.length=[[0.0, 0.25], [0.9, 1.0]]", "training.minutes=2"]),
         ("bert-tiny", ["training.optimizer.kind=lamb", "training.optimizer.learning_rate=0.01"]),
         ("xlnet-tiny", ["training.optimizer.kind=muon"]),
         ("xlnet-tiny", ["format.rows=plain", "format.reuse=128"]),

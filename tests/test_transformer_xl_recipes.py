@@ -2,10 +2,16 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from small_text import COMMON, write_text
-from tiny_runs import metrics
+from tiny_runs import assert_same_bits, metrics, saved_tensors, set_cap
 
+from bothways.assembly import build_model, num_parameters
+from bothways.dry_run import made_up_vocabulary
+from bothways.interop.folder import read_model
+from bothways.model.heads import AdaptiveHead
 from bothways.model.settings import SIZES
 from bothways.pretrain import pretrain
 from bothways.recipe import check, resolve
@@ -50,12 +56,40 @@ def test_the_published_constants_are_those_of_the_released_scripts(name: str) ->
     assert (training.schedule.kind, training.schedule.warmup) == ("cosine", warmup)
 
 
+def test_the_model_of_whole_words_has_the_published_size() -> None:
+    recipe = resolve("transformer-xl-wt103")
+    assert recipe.backbone.cutoffs == (20_000, 40_000, 200_000)
+    assert recipe.tokenizer.published_vocabulary == 267_735
+    with torch.device("meta"):
+        model = build_model(recipe, None, made_up_vocabulary(267_735))
+    assert round(num_parameters(model) / 1e6) == 151
+
+
+def test_a_softmax_of_clusters_of_whole_words_trains_resumes_and_is_read_back(text, tmp_path, monkeypatch):
+    place = [f"data.train='{text}'", f"data.shards='{text}-clusters'", "backbone.cutoffs=[14, 22]"]
+    words = [*COMMON, "format.reuse=32", "backbone.memory=32", *place, f"training.steps={STEPS}"]
+    recipe = resolve("transformer-xl-wt103", words)
+    whole = pretrain(recipe, tmp_path / "whole", quiet=True)
+    set_cap(monkeypatch, STEPS - 1)
+    pretrain(recipe, tmp_path / "cut", quiet=True)
+    monkeypatch.delenv("BOTHWAYS_MAX_STEPS")
+    pretrain(recipe, tmp_path / "cut", quiet=True, resume=True)
+    last = f"checkpoints/step-{STEPS:08d}"
+    assert_same_bits(saved_tensors(tmp_path / "cut" / last), saved_tensors(tmp_path / "whole" / last))
+    model, missing = read_model(whole.checkpoint)
+    assert missing == []
+    assert isinstance(model.objective.head, AdaptiveHead)
+    assert model.objective.head.ranges == [(14, 22), (22, model.vocabulary.size)]
+    assert all(np.isfinite(line["loss"]) for line in metrics(tmp_path / "whole"))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_goes_together_and_trains(name: str, text: Any, tmp_path: Any) -> None:
     whole = resolve(name)
     check(whole)
     assert (whole.objective.kind, whole.format.rows) == ("causal", "plain")
-    place = [f"data.train='{text}'", f"data.shards='{text}-{whole.tokenizer.vocabulary}'"]
+    tokenizer = whole.tokenizer
+    place = [f"data.train='{text}'", f"data.shards='{text}-{tokenizer.kind}-{tokenizer.vocabulary}'"]
     words = [*COMMON, "format.reuse=32", "backbone.memory=32", *place, f"training.steps={STEPS}"]
     done = pretrain(resolve(name, words), tmp_path / "run", quiet=True)
     assert done.steps == STEPS

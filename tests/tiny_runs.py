@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from bothways import runtime
 from bothways.formats import FORMATS, Loader
+from bothways.formats.shorter import shortened
 from bothways.interop.configs import FAMILIES
 from bothways.interop.folder import named_parameters
 from bothways.model.backbones import BACKBONES, build_encoder
@@ -107,22 +108,25 @@ def build_run(
     encoder = build_encoder(backbone, VOCABULARY).to(place.device)
     built = build_objective(objective, extras, VOCABULARY, encoder).to(place.device)
     layout = FAMILIES[backbone.kind].layout
-    loader = Loader(
-        FORMATS[rows.kind][1](rows, TEXT, VOCABULARY, seed, settings.batch, layout),
-        built.corrupt,
-        seed=seed,
-        global_rows=settings.batch,
-        micro_rows=settings.micro_batch or settings.batch // place.world,
-        rank=place.rank,
-        world=place.world,
-    )
+
+    def load(share=1.0):
+        return Loader(
+            FORMATS[rows.kind][1](shortened(rows, share), TEXT, VOCABULARY, seed, settings.batch, layout),
+            built.corrupt,
+            seed=seed,
+            global_rows=settings.batch,
+            micro_rows=settings.micro_batch or settings.batch // place.world,
+            rank=place.rank,
+            world=place.world,
+        )
 
     def write_model(partial):
         save_file(named_parameters(encoder, built), partial / "model.safetensors")
 
     runtime.seed_everything(seed, place.rank)
     chosen = runtime.choose_precision(place.device, precision)
-    return Run(encoder, built, loader, settings, seed, Path(folder), place, chosen, write_model, evaluate)
+    parts = (encoder, built, load(), settings, seed, Path(folder), place, chosen, write_model, evaluate)
+    return Run(*parts, shorter=load)
 
 
 def resumed(run, checkpoint):

@@ -10,6 +10,7 @@ import torch
 from bothways import allocator, runtime
 from bothways.evaluate.heldout import make_evaluator
 from bothways.formats import FORMATS, Format, Loader
+from bothways.formats.shorter import shortened
 from bothways.interop.configs import FAMILIES, family_of
 from bothways.interop.folder import Model, load_weights, write_model
 from bothways.model.backbones import build_encoder
@@ -47,11 +48,11 @@ def build_model(recipe: Recipe, tokenizer: Any, vocabulary: Vocabulary) -> Model
     return Model(encoder, objective, tokenizer, vocabulary, layout_of(recipe))
 
 
-def build_format(recipe: Recipe, prepared: Prepared) -> Format:
-    """Build the recipe's format over the training shards."""
+def build_format(recipe: Recipe, prepared: Prepared, share: float = 1.0) -> Format:
+    """Build the recipe's format over the training shards, with rows of a share of their length."""
     build = FORMATS[recipe.format.kind][1]
     return build(
-        recipe.format,
+        shortened(recipe.format, share),
         prepared.train,
         prepared.vocabulary,
         recipe.seed,
@@ -73,9 +74,9 @@ def assemble(
     for module in (model.encoder, model.objective):
         module.to(place.device).train()
     format_ = build_format(recipe, prepared)
-    loader = Loader(
-        format_,
-        model.objective.corrupt,
+    load = partial(
+        Loader,
+        corrupt=model.objective.corrupt,
         seed=recipe.seed,
         global_rows=settings.batch,
         micro_rows=micro_rows(settings, place.world),
@@ -86,7 +87,7 @@ def assemble(
     run = Run(
         model.encoder,
         model.objective,
-        loader,
+        load(format_),
         settings,
         recipe.seed,
         folder,
@@ -100,6 +101,7 @@ def assemble(
             facts=_facts(recipe, prepared, model),
         ),
         evaluate=partial(evaluator, model.encoder, model.objective),
+        shorter=lambda share: load(build_format(recipe, prepared, share)),
     )
     runtime.seed_everything(recipe.seed, place.rank)
     return Assembly(run, model, format_, tuple(missing))

@@ -25,6 +25,7 @@ from bothways.text.corpus import EMBEDDED, readable_files
 from bothways.text.prepare import is_prepared
 from bothways.text.tokenizer import load_tokenizer, vocabulary_of
 from bothways.training.metrics import duration
+from bothways.training.schedule import mean_length_share
 from bothways.vocabulary import Vocabulary
 
 PROBE_TOKENS = 2048
@@ -90,7 +91,7 @@ def dry_run(recipe: Recipe) -> Estimate:
     model.objective.to(device)
     rows = max(2, PROBE_TOKENS // recipe.format.length // 2 * 2)
     seconds, kept = _probe(recipe, model, rows, device, precision)
-    per_step = settings.batch * recipe.format.length
+    per_step = round(settings.batch * recipe.format.length * mean_length_share(settings.schedule))
     speed = rows * recipe.format.length / seconds
     steps = settings.steps or (-(-settings.tokens // per_step) if settings.tokens else None)
     parameters = num_parameters(model)

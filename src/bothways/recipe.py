@@ -21,10 +21,12 @@ from bothways.config import Settings, build, one_of
 from bothways.errors import UsageError
 from bothways.evaluate.heldout import EvaluationSettings
 from bothways.formats import FORMATS
+from bothways.formats.shorter import shortened
 from bothways.model.backbones import BACKBONES, OFFERS, offers_of
 from bothways.objectives import AUXILIARIES, OBJECTIVES
 from bothways.recipe_files import dump, inline, merge_layers, parse_words, read_chain
 from bothways.text.corpus import DataSettings
+from bothways.text.learn import FALLING
 from bothways.text.tokenizer import TokenizerSettings
 from bothways.training.schedule import Budget, check_batch, warmup_share
 from bothways.training.settings import TrainingSettings
@@ -107,8 +109,9 @@ def check(recipe: Recipe) -> None:
     _check_backbone(recipe)
     _check_extras(recipe)
     _check_length(recipe)
+    _check_cutoffs(recipe)
     _check_rows(recipe)
-    _check_batch_warmup(recipe)
+    _check_stages(recipe)
     _check_evaluation(recipe)
     training = recipe.training
     warmup_share(training.schedule, Budget(training.steps, training.tokens, training.minutes))
@@ -171,6 +174,15 @@ def _check_length(recipe: Recipe) -> None:
         )
 
 
+def _check_cutoffs(recipe: Recipe) -> None:
+    tokenizer = recipe.tokenizer
+    if getattr(recipe.backbone, "cutoffs", ()) and not tokenizer.path and tokenizer.kind not in FALLING:
+        raise UsageError(
+            f"backbone.cutoffs divides a vocabulary by frequency, and tokenizer {tokenizer.kind} does not number its "
+            f"entries so; set tokenizer.kind={' or '.join(FALLING)}, or backbone.cutoffs=[]"
+        )
+
+
 def _check_rows(recipe: Recipe) -> None:
     batch = recipe.training.batch
     if batch % 2 and getattr(recipe.format, "bidirectional", False):
@@ -201,14 +213,18 @@ def _check_evaluation(recipe: Recipe) -> None:
         )
 
 
-def _check_batch_warmup(recipe: Recipe) -> None:
-    training = recipe.training
-    if training.schedule.batch and "memory" in needs_of_format(recipe.format):
-        raise UsageError(
-            f"format {recipe.format.kind} reads on where the last step's rows ended, so training.schedule.batch "
-            "may leave none of them out; set training.schedule.batch=[] or format.kind=packed"
-        )
+def _check_stages(recipe: Recipe) -> None:
+    """Refuse stages of the batch or of the rows' length that the format cannot follow."""
+    training, carries = recipe.training, "memory" in needs_of_format(recipe.format)
+    for name, stages in (("batch", training.schedule.batch), ("length", training.schedule.length)):
+        if stages and carries:
+            raise UsageError(
+                f"format {recipe.format.kind} reads on where the last step's rows ended, so training.schedule.{name} "
+                f"may not change which rows those are; set training.schedule.{name}=[] or format.kind=packed"
+            )
     check_batch(training.schedule, training.batch // (training.micro_batch or training.batch))
+    for _, share in training.schedule.length:
+        shortened(recipe.format, share)
 
 
 def needs_of_format(settings: Any) -> frozenset[str]:

@@ -54,9 +54,8 @@ CROSSED = Case("transformer_xl", "masked", False, "unigram", "XLNetLMHeadModel")
 ROBERTA = Case("bert", "masked", False, "bpe", "RobertaForMaskedLM", "roberta")
 ELECTRA = Case("bert", "masked", False, "wordpiece", "ElectraForMaskedLM", "electra")
 ELECTRA_PAIR = Case("bert", "masked", True, "wordpiece", "ElectraForMaskedLM", "electra")
-GPT2 = Case("bert", "masked", False, "bpe", "GPT2LMHeadModel", "gpt2")
-"""Not in `CASES`, because transformers lets this family see only one side, which a masked model does not."""
-CASES = [BERT, BERT_PAIR, XLNET, XLNET_PAIR, CROSSED, ROBERTA, ELECTRA, ELECTRA_PAIR]
+GPT2 = Case("bert", "causal", False, "bpe", "GPT2LMHeadModel", "gpt2")
+CASES = [BERT, BERT_PAIR, XLNET, XLNET_PAIR, CROSSED, ROBERTA, ELECTRA, ELECTRA_PAIR, GPT2]
 
 
 def built(case: Case, tokenizer: Any, **shape: Any):
@@ -74,18 +73,21 @@ def built(case: Case, tokenizer: Any, **shape: Any):
     return Model(encoder.eval(), objective.eval(), tokenizer, vocabulary, layout), objective_settings, extras
 
 
-def our_logits(model: Model, encoded: dict[str, torch.Tensor], *, is_causal: bool = False):
+def our_logits(model: Model, encoded: dict[str, torch.Tensor]):
     """Return the scores [slots, vocabulary] of our model at every slot of one encoded row, as transformers gives.
 
-    `is_causal`: every slot sees itself and those before it only.
+    A slot sees all others, or itself and those before it where the objective asks from left to right alone.
     """
     tokens = encoded["input_ids"].numpy().astype(np.int32)
     segments = encoded["token_type_ids"].numpy() if "token_type_ids" in encoded else np.zeros_like(tokens)
     positions = np.broadcast_to(np.arange(tokens.shape[1], dtype=np.int32), tokens.shape).copy()
     examples = Examples(tokens, segments.astype(np.int32), positions)
-    nothing = np.zeros(tokens.shape, dtype=bool)
-    batch = model.objective.cloze(examples, nothing, ~nothing)
-    order = batch.positions if is_causal else None
+    if "leave one out" in model.objective.answers:
+        nothing = np.zeros(tokens.shape, dtype=bool)
+        cloze = model.objective.cloze(examples, nothing, ~nothing)
+        batch = dataclasses.replace(cloze, probes=None, now=None, enters=None)
+    else:
+        batch = model.objective.left_to_right(examples)
     with torch.no_grad():
-        hidden, _ = model.encoder(dataclasses.replace(batch, probes=None, now=order, enters=order))
+        hidden, _ = model.encoder(batch)
         return model.objective.head(hidden, model.encoder.token_embedding)[0]

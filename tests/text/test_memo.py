@@ -18,7 +18,7 @@ TEXTS = [
     f"The naïve café number {n}, isn't it? It's a “long” day; ｆｕｌｌ width, 今天 {n * n}."
     for n in range(50)
 ]
-KINDS = [(kind, lowercase) for kind in ("wordpiece", "unigram", "bpe") for lowercase in (False, True)]
+KINDS = [(kind, lowercase) for kind in ("wordpiece", "unigram", "bpe", "word") for lowercase in (False, True)]
 TOKENIZERS = {
     (kind, lowercase): train_tokenizer(TEXTS, TokenizerSettings(kind=kind, lowercase=lowercase))
     for kind, lowercase in KINDS

@@ -29,7 +29,7 @@ TEXTS = [
 TEXTS += ["中文 字符 Привет мир naïve Ünïcode"] * 20
 TEXTS += [f"{first}{second}ing {second}{first}ed" for first in WORDS[:9] for second in WORDS[:9]]
 SAMPLE = "The Café in São Paulo isn't OPEN; Zoë said: “No (way)!” 中文 Привет"
-KINDS = ("wordpiece", "unigram", "bpe")
+KINDS = ("wordpiece", "unigram", "bpe", "word")
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -66,7 +66,7 @@ def test_special_tokens_have_the_published_ids():
         4,
     ]
     names = "<unk> <s> </s> <cls> <sep> <pad> <mask> <eod> <eop>".split()
-    for kind in ("unigram", "bpe"):
+    for kind in ("unigram", "bpe", "word"):
         trained = train_tokenizer(TEXTS, TokenizerSettings(kind=kind))
         assert [trained.token_to_id(token) for token in names] == list(range(9))
 
@@ -110,6 +110,26 @@ def test_unigram_and_bpe_give_the_text_back():
     for kind in ("unigram", "bpe"):
         trained = train_tokenizer(TEXTS, TokenizerSettings(kind=kind))
         assert trained.decode(trained.encode(text).ids).strip() == text
+
+
+def test_unigram_and_whole_words_number_their_entries_by_falling_frequency():
+    pieces = json.loads(train_tokenizer(TEXTS, TokenizerSettings(kind="unigram")).to_str())["model"]["vocab"]
+    scores = [score for _, score in pieces[9:]]
+    assert scores == sorted(scores, reverse=True)
+    words = train_tokenizer(TEXTS, TokenizerSettings(kind="word"))
+    ids = [number for text in TEXTS for number in words.encode(text).ids]
+    counts = np.bincount(ids, minlength=words.get_vocab_size())[9:]
+    assert (np.diff(counts) <= 0).all()
+    assert set(learn.FALLING) == {"unigram", "word"}
+
+
+def test_a_word_is_what_spaces_divide_and_rare_words_are_unknown():
+    trained = train_tokenizer(TEXTS, TokenizerSettings(kind="word", vocabulary=40))
+    known = vocabulary_of(trained)
+    assert trained.encode("the quick unheard fox").tokens == ["the", "quick", "<unk>", "fox"]
+    assert known.starts_word.all()
+    assert known.is_special.sum() == 9
+    assert trained.decode(trained.encode("the (and Zoë)").ids) == "the (and Zoë)"
 
 
 def test_lowercase_is_kept_or_removed_as_asked():
@@ -170,7 +190,10 @@ def test_words_begin_where_they_do_in_the_text(tokenizer):
         tokenizer.encode(" " + word, add_special_tokens=False).ids
         for word in ("the", "quick", "brown", "fox")
     ]
-    found = tokenizer.encode(" the quick brown fox, while lazy.", add_special_tokens=False).ids
+    text = " the quick brown fox, while lazy."
+    if isinstance(tokenizer.model, models.WordLevel):
+        text = " the quick brown fox , while lazy ."  # only spaces divide whole words
+    found = tokenizer.encode(text, add_special_tokens=False).ids
     assert starts[found].sum() == len(words)
     assert all(starts[word[0]] and not starts[word[1:]].any() for word in ids)
 

@@ -93,19 +93,61 @@ def test_accumulating_micro_batches_gives_the_weights_of_one_large_batch(model, 
 def test_a_batch_warmup_takes_the_first_micro_batches_of_a_step(tmp_path, monkeypatch):
     growing = ScheduleSettings(kind="constant", warmup=0, batch=((0.0, 0.25), (0.5, 1.0)))
     run = make_run("bert", tmp_path, steps=4, micro_batch=2, schedule=growing)
-    taken = []
-    original = loop.Stepper.step
-
-    def step(self, batches, *args):
-        taken.append([batch.tokens for batch in batches])
-        return original(self, batches, *args)
-
-    monkeypatch.setattr(loop.Stepper, "step", step)
+    taken = read_by(monkeypatch)
     quietly(run)
     assert [len(batches) for batches in taken] == [1, 1, 4, 4]
     for number, batches in enumerate(taken):
         offered = run.loader.step(number)
-        assert all(torch.equal(one, other.tokens) for one, other in zip(batches, offered, strict=False))
+        assert all(
+            torch.equal(one.tokens, other.tokens) for one, other in zip(batches, offered, strict=False)
+        )
+
+
+GROWING_ROWS = ScheduleSettings(kind="constant", warmup=0, length=((0.0, 0.25), (0.5, 1.0)))
+
+
+@pytest.mark.parametrize("budget", [{"steps": 6}, {"tokens": 600}], ids=str)
+def test_a_length_warmup_reads_each_step_in_rows_laid_out_for_its_stage(budget, tmp_path, monkeypatch):
+    run = make_run("bert", tmp_path, schedule=GROWING_ROWS, **budget)
+    taken = read_by(monkeypatch)
+    quietly(run)
+    is_short = [batches[0].num_slots == 8 for batches in taken]
+    assert is_short == sorted(is_short, reverse=True)
+    assert len(set(is_short)) == 2
+    if "steps" in budget:
+        assert is_short.index(False) == 3
+    for number, (batches, short) in enumerate(zip(taken, is_short, strict=True)):
+        offered = (run.shorter(0.25) if short else run.loader).step(number)
+        for one, other in zip(batches, offered, strict=True):
+            assert torch.equal(one.tokens, other.tokens)
+            assert torch.equal(one.scored, other.scored)
+            assert one.labels is not None
+
+
+@pytest.mark.parametrize("budget", [{"steps": 6}, {"tokens": 600}], ids=str)
+def test_a_run_resumed_on_either_side_of_a_stage_goes_on_bit_for_bit(budget, tmp_path, monkeypatch):
+    settings = {"schedule": GROWING_ROWS, "save_every": 1, "keep": 99, **budget}
+    taken = read_by(monkeypatch)
+    steps = quietly(make_run("bert", tmp_path / "whole", **settings)).step
+    first_long = next(number for number, batches in enumerate(taken) if batches[0].num_slots == 32)
+    last = f"checkpoints/step-{steps:08d}"
+    for step in (first_long - 1, first_long, first_long + 1):
+        folder = tmp_path / f"from {step}"
+        resumed(make_run("bert", folder, **settings), tmp_path / f"whole/checkpoints/step-{step:08d}")
+        assert_same_bits(saved_tensors(folder / last), saved_tensors(tmp_path / "whole" / last))
+
+
+def read_by(monkeypatch):
+    """Return a list that will hold the micro-batches of every step that is taken."""
+    taken = []
+    original = loop.Stepper.step
+
+    def step(self, batches, *args):
+        taken.append(batches)
+        return original(self, batches, *args)
+
+    monkeypatch.setattr(loop.Stepper, "step", step)
+    return taken
 
 
 def test_a_batch_warmup_without_micro_batches_is_refused(tmp_path):

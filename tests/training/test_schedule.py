@@ -12,6 +12,8 @@ from bothways.training.schedule import (
     Budget,
     ScheduleSettings,
     check_batch,
+    length_share,
+    mean_length_share,
     micro_batches,
     share,
     warmup_share,
@@ -151,6 +153,14 @@ def test_the_batch_grows_in_stages():
     assert micro_batches(ScheduleSettings(), 0.0, 8) == 8
 
 
+def test_rows_grow_in_stages():
+    settings = build(ScheduleSettings, {"length": [[0.0, 0.25], [0.9, 1.0]]}, "test")
+    assert [length_share(settings, point) for point in (0.0, 0.89, 0.9, 1.0)] == [0.25, 0.25, 1.0, 1.0]
+    assert mean_length_share(settings) == pytest.approx(0.9 * 0.25 + 0.1)
+    assert length_share(ScheduleSettings(), 0.0) == mean_length_share(ScheduleSettings()) == 1.0
+
+
+@pytest.mark.parametrize("name", ["batch", "length"])
 @pytest.mark.parametrize(
     "stages",
     [
@@ -164,9 +174,9 @@ def test_the_batch_grows_in_stages():
         [["0.0", 1.0]],
     ],
 )
-def test_stages_that_are_none_are_refused(stages):
-    with pytest.raises(UsageError, match=r"'batch"):
-        build(ScheduleSettings, {"batch": stages}, "test")
+def test_stages_that_are_none_are_refused(name, stages):
+    with pytest.raises(UsageError, match=rf"'{name}"):
+        build(ScheduleSettings, {name: stages}, "test")
 
 
 def test_a_stage_takes_whole_micro_batches():

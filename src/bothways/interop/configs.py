@@ -6,6 +6,7 @@ settings only. `family_of` chooses by these settings.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -147,12 +148,12 @@ def _read_gpt2(config: Mapping[str, Any]) -> Config:
     }
 
 
-def _write_variant(settings: BertSettings, vocabulary: Vocabulary) -> Config:
+def _write_variant(settings: EncoderSettings, vocabulary: Vocabulary) -> Config:
     return settings.model_dump() | {"vocab_size": vocabulary.size}
 
 
-def _read_variant(config: Mapping[str, Any]) -> Config:
-    return {name: config[name] for name in BertSettings.model_fields if name in config}
+def _read_variant(kind: type[EncoderSettings], config: Mapping[str, Any]) -> Config:
+    return {name: config[name] for name in kind.model_fields if name in config}
 
 
 def _write_xlnet(settings: TransformerXLSettings, vocabulary: Vocabulary) -> Config:
@@ -277,7 +278,7 @@ FAMILIES: dict[str, Family] = {
     "bert_variant": Family(
         model_type="bothways_bert",
         write=_write_variant,
-        read=_read_variant,
+        read=partial(_read_variant, BertSettings),
         layout="cls_first",
         objective="masked",
         backbone="bert",
@@ -297,6 +298,15 @@ FAMILIES: dict[str, Family] = {
             "bi_data": False,
             "tie_word_embeddings": True,
         },
+        settings={"cutoffs": ()},
+    ),
+    "transformer_xl_variant": Family(
+        model_type="bothways_transformer_xl",
+        write=_write_variant,
+        read=partial(_read_variant, TransformerXLSettings),
+        layout="cls_last",
+        objective="causal",
+        backbone="transformer_xl",
     ),
 }
 """By our name of the backbone or of its variant; a model is of the first family that its settings fit."""

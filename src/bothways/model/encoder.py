@@ -22,7 +22,7 @@ from torch.utils.checkpoint import checkpoint
 from bothways.batch import Batch, Memory
 from bothways.model.attention import Attention, Sight
 from bothways.model.dtypes import compute_dtype
-from bothways.model.heads import VocabularyHead
+from bothways.model.heads import Head
 from bothways.model.kernels import AttentionName
 from bothways.model.kernels.rows import spread, take
 from bothways.model.settings import EncoderSettings
@@ -54,7 +54,7 @@ class Encoder(nn.Module):
         blocks: list[nn.Module],
         look: nn.Module,
         *,
-        head: Callable[[], VocabularyHead],
+        head: Callable[[], Head],
         offers: frozenset[str],
         memory_length: int = 0,
         final: nn.Module | None = None,

@@ -1,6 +1,8 @@
-"""What turns hidden states into predictions: the vocabulary head and the pair head."""
+"""What turns hidden states into predictions: the vocabulary heads and the pair head."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -61,6 +63,61 @@ class VocabularyHead(nn.Module):
         bias = None if self.bias is None else self.bias.to(dtype)
         with torch.autocast(hidden.device.type, enabled=False):
             return linear_cross_entropy(hidden.to(dtype), embedding.to(dtype), bias, targets, IGNORED)
+
+
+class AdaptiveHead(nn.Module):
+    """Probabilities in two steps, for vocabularies of hundreds of thousands of words (Grave et al. 2017, section 4).
+
+    p(token) = softmax over frequent tokens and clusters [token]                         of an id below the first cutoff
+    p(token) = softmax over frequent tokens and clusters [cluster] · softmax over the cluster [token]          elsewhere
+
+    Only rows whose target lies in a cluster meet that cluster's tokens, which are few rows where ids fall in frequency.
+    Every token is scored by its full embedding and a bias of its own, as in Transformer-XL's released model of
+    WikiText-103 (`div_val` 1); each cluster has a vector and a bias. The price: a step waits for the device, to learn
+    which rows those are.
+    """
+
+    def __init__(self, vocabulary: int, width: int, cutoffs: Sequence[int]) -> None:
+        super().__init__()
+        self.frequent = cutoffs[0]
+        self.ranges = list(itertools.pairwise([*cutoffs, vocabulary]))
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+        self.clusters = nn.Linear(width, len(self.ranges))
+
+    def forward(self, hidden: Tensor, embedding: Tensor) -> Tensor:
+        """Map [scored, width] to log-probabilities [scored, vocabulary]; `embedding` is float [vocabulary, width]."""
+        first = torch.log_softmax(nn.functional.linear(hidden, *self._first_step(embedding)), dim=-1)
+        of_frequent, of_clusters = first.split([self.frequent, len(self.ranges)], dim=-1)
+        parts = [of_frequent]
+        for cluster, (start, stop) in enumerate(self.ranges):
+            logits = nn.functional.linear(hidden, embedding[start:stop], self.bias[start:stop])
+            parts.append(of_clusters[..., cluster, None] + torch.log_softmax(logits, dim=-1))
+        return torch.cat(parts, dim=-1)
+
+    def nats(self, hidden: Tensor, embedding: Tensor, targets: Tensor) -> Tensor:
+        """Return the summed cross entropy of `targets` int64 [scored], float32 [] or better; `IGNORED` counts none."""
+        dtype = compute_dtype(hidden)
+        hidden, embedding, bias = hidden.to(dtype), embedding.to(dtype), self.bias.to(dtype)
+        first_targets, parts = targets.clone(), []
+        with torch.autocast(hidden.device.type, enabled=False):
+            for cluster, (start, stop) in enumerate(self.ranges):
+                rows = ((targets >= start) & (targets < stop)).nonzero()[:, 0]
+                first_targets[rows] = self.frequent + cluster
+                inside = (hidden[rows], embedding[start:stop], bias[start:stop], targets[rows] - start)
+                parts.append(linear_cross_entropy(*inside, IGNORED))
+            vectors, biases = self._first_step(embedding)
+            first = (hidden, vectors, biases.to(dtype), first_targets)
+            return torch.stack([*parts, linear_cross_entropy(*first, IGNORED)]).sum()
+
+    def _first_step(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what frequent tokens and then clusters are scored by: vectors and biases."""
+        frequent = slice(self.frequent)
+        vectors = torch.cat([embedding[frequent], self.clusters.weight.to(embedding.dtype)])
+        return vectors, torch.cat([self.bias[frequent], self.clusters.bias])
+
+
+Head: TypeAlias = VocabularyHead | AdaptiveHead
+"""What scores the tokens of the vocabulary."""
 
 
 class PairHead(nn.Module):

@@ -1,4 +1,6 @@
-"""Learning a vocabulary from text: WordPiece, Unigram or byte-level BPE, the same every time.
+"""Learning a vocabulary from text: WordPiece, Unigram, byte-level BPE or whole words, the same every time.
+
+Unigram and whole words number their entries by falling frequency, after the special ones; the other two do not.
 
 The WordPiece trainer of `tokenizers` numbers the `##` letters in the order of a randomly seeded hash map and
 breaks ties by those numbers, so its vocabulary differs from run to run; here they are given to it beforehand,
@@ -31,8 +33,8 @@ _CJK = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f
 class TokenizerSettings(Settings):
     """The tokenizer: learned from the training text, or an existing one."""
 
-    kind: Literal["wordpiece", "unigram", "bpe"] = "wordpiece"
-    """BERT's WordPiece, XLNet's Unigram or RoBERTa's byte-level BPE."""
+    kind: Literal["wordpiece", "unigram", "bpe", "word"] = "wordpiece"
+    """BERT's WordPiece, XLNet's Unigram, RoBERTa's byte-level BPE, or whole words as spaces divide them (WikiText)."""
     vocabulary: Annotated[int, Field(ge=16)] | Literal["auto"] = "auto"
     """Entries, special tokens included; "auto": the published size, but no more entries than there are
     different words that occur at least 10 times in the training text (and at least 512)."""
@@ -131,6 +133,18 @@ def _learn_bpe(texts: list[str], size: int, lowercase: bool) -> Tokenizer:
     return tokenizer
 
 
+def _learn_words(texts: list[str], size: int, lowercase: bool) -> Tokenizer:
+    tokenizer = Tokenizer(models.WordLevel(unk_token="<unk>"))
+    lower = [normalizers.Lowercase()] if lowercase else []
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), *lower])
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    trainer = trainers.WordLevelTrainer(
+        vocab_size=size, special_tokens=list(XLNET_SPECIALS), show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
 def _alphabet(characters: Counter[str], most: int) -> list[str]:
     """Return the most frequent characters that cover the text, at most `most` of them, sorted."""
     covered = 0
@@ -157,4 +171,11 @@ def _stands_alone(letter: str) -> bool:
     return is_ascii_mark or unicodedata.category(letter)[0] == "P" or _CJK.match(letter) is not None
 
 
-_LEARNERS = {"wordpiece": _learn_wordpiece, "unigram": _learn_unigram, "bpe": _learn_bpe}
+_LEARNERS = {
+    "wordpiece": _learn_wordpiece,
+    "unigram": _learn_unigram,
+    "bpe": _learn_bpe,
+    "word": _learn_words,
+}
+FALLING = ("unigram", "word")
+"""Kinds whose entries are numbered by falling frequency."""

@@ -71,9 +71,9 @@ def cuts_at_spaces(tokenizer: Tokenizer) -> bool:
     match (words or {}).get("type"):
         case "BertPreTokenizer":
             return normaliser is None or normaliser["type"] in {"BertNormalizer", *_NEIGHBOURLY}
-        case "ByteLevel":
+        case "ByteLevel" | "WhitespaceSplit":
             parts = (normaliser or {}).get("normalizers", [normaliser] if normaliser else [])
-            return bool(words["use_regex"]) and all(part["type"] in _NEIGHBOURLY for part in parts)
+            return words.get("use_regex", True) and all(part["type"] in _NEIGHBOURLY for part in parts)
     ours = (json.loads(unigram([], lowercase).to_str()) for lowercase in (False, True))
     return any((normaliser, words) == (known["normalizer"], known["pre_tokenizer"]) for known in ours)
 

@@ -65,7 +65,7 @@ def vocabulary_of(tokenizer: Tokenizer) -> Vocabulary:
 
     A token starts a word if it is special or, by the kind of tokenizer: does not begin with `##` (WordPiece);
     begins with `▁` or is one mark of punctuation (Unigram); begins with `Ġ` or is one ASCII mark of
-    punctuation (byte-level BPE, whose sentences are tokenized with a space before them).
+    punctuation (byte-level BPE, whose sentences are tokenized with a space before them); always (whole words).
     """
     ids = tokenizer.get_vocab(with_added_tokens=True)
     size = max(ids.values()) + 1
@@ -184,16 +184,20 @@ def _find(role: str, names: tuple[str, ...], ids: dict[str, int]) -> int:
     )
 
 
-def _word_mark(tokenizer: Tokenizer) -> str:
-    """Return what marks words: `##` marks their inner pieces, `Ġ` or `▁` their beginnings."""
+def _word_mark(tokenizer: Tokenizer) -> str | None:
+    """Return what marks words: `##` their inner pieces, `Ġ` or `▁` their beginnings; None: all tokens are words."""
     settings = json.loads(tokenizer.to_str())
+    if settings["model"]["type"] == "WordLevel":
+        return None
     if settings["model"]["type"] == "WordPiece":
         return str(settings["model"]["continuing_subword_prefix"])
     around = json.dumps([settings["pre_tokenizer"], settings["decoder"]])
     return _BYTE_SPACE if '"ByteLevel"' in around else _METASPACE
 
 
-def _starts_word(token: str, mark: str) -> bool:
+def _starts_word(token: str, mark: str | None) -> bool:
+    if mark is None:
+        return True
     if mark not in (_METASPACE, _BYTE_SPACE):
         return not token.startswith(mark)
     is_punctuation = len(token) == 1 and unicodedata.category(token)[0] in "PS"

@@ -14,7 +14,7 @@ import dataclasses
 import os
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,8 @@ class Run:
     """Writes the model as a Hugging Face folder."""
     evaluate: Callable[[], Mapping[str, float]] | None = None
     """Returns held-out numbers; the first is the one that decides which checkpoint is best (lower is better)."""
+    shorter: Callable[[float], Loader] | None = None
+    """Returns a loader of as many rows, each a share as long; needed where the schedule has stages of the length."""
 
 
 def train(run: Run, progress: Progress, resume_from: Path | None = None) -> State:
@@ -100,7 +102,7 @@ class _Trainer:
         """Take steps until the budget is used up or a signal asks to stop."""
         settings, state = self.run.settings, self.state
         started = time.monotonic() - state.seconds
-        with contextlib.closing(self.run.loader.iterate(state.step)) as data:
+        with contextlib.closing(self._batches()) as data:
             while not self._is_finished():
                 began = time.monotonic()
                 self._step(next(data))
@@ -117,16 +119,33 @@ class _Trainer:
                 if must_stop and not is_last:
                     raise self._interrupted(stop)
 
+    def _batches(self) -> Generator[list[Batch], None, None]:
+        """Yield the micro-batches of each step; where a stage of the length begins, go on in rows of that length.
+
+        What a step reads follows from its number and its stage, so nothing but the step must be known to go on.
+        """
+        while True:
+            share = self._length_share()
+            loader = self.run.loader if share == 1 else self._shorter(share)
+            with contextlib.closing(loader.iterate(self.state.step)) as data:
+                while self._length_share() == share:
+                    yield next(data)
+
+    def _shorter(self, share: float) -> Loader:
+        assert self.run.shorter is not None
+        return self.run.shorter(share)
+
+    def _length_share(self) -> float:
+        return schedule.length_share(self.run.settings.schedule, self._used())
+
     def _step(self, batches: list[Batch]) -> None:
         """Take one optimizer step, over as many of the micro-batches as the schedule says."""
         state, settings = self.state, self.run.settings.schedule
-        begun = self.budget.progress(state.step, state.tokens, state.seconds)
-        batches = batches[: schedule.micro_batches(settings, begun, len(batches))]
+        batches = batches[: schedule.micro_batches(settings, self._used(), len(batches))]
         totals = self.stepper.totals(batches)
         state.step += 1
         state.tokens += int(totals["tokens"])
-        reached = self.budget.progress(state.step, state.tokens, state.seconds)
-        done = self.stepper.step(batches, totals, schedule.share(settings, reached, self.warmup))
+        done = self.stepper.step(batches, totals, schedule.share(settings, self._used(), self.warmup))
         self.interval.tokens += totals["tokens"]
         self.interval.gradient_norm = done.norm
         if done.is_finite:
@@ -238,10 +257,12 @@ class _Trainer:
         return self._progress() >= 1.0
 
     def _progress(self) -> float:
-        """Return the share of the budget that is used up."""
-        state = self.state
-        capped = state.step / self.cap if self.cap else 0.0
-        return max(capped, self.budget.progress(state.step, state.tokens, state.seconds))
+        """Return how near the end is: the share of the budget that is used up, or of the cap."""
+        return max(self.state.step / self.cap if self.cap else 0.0, self._used())
+
+    def _used(self) -> float:
+        """Return the share of the budget that is used up; the schedule follows it."""
+        return self.budget.progress(self.state.step, self.state.tokens, self.state.seconds)
 
 
 def _step_cap() -> int | None:

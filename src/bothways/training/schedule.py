@@ -1,13 +1,14 @@
-"""How long to train, and the learning rate and batch on the way, as pure functions of how far the run has come.
+"""How long to train, and learning rate, batch and row length on the way, as pure functions of how far the run has come.
 
 Progress runs from 0 to 1 and is measured in steps, in tokens or in minutes, whichever the budget is given in.
-Learning rate and batch depend on nothing else, so resuming in steps or tokens is exact.
+All three depend on nothing else, so resuming in steps or tokens is exact.
 """
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
@@ -23,6 +24,11 @@ SHAPES: dict[str, Callable[[float, float], float]] = {
 }
 
 
+# Strict pydantic takes no list for a tuple, and YAML has lists only.
+Stages: TypeAlias = Annotated[tuple[tuple[float, float], ...], Field(strict=False)]
+"""Pairs: from this share of the budget on, that share of something; none: all of it, always."""
+
+
 class ScheduleSettings(Settings):
     """How the learning rate rises and falls over the budget."""
 
@@ -35,10 +41,13 @@ class ScheduleSettings(Settings):
     """For `wsd`: the last share of the budget, in which the rate falls."""
     minimum: float = Field(default=0.0, ge=0, le=1)
     """Where the fall ends, as a share of the peak."""
-    # Strict pydantic takes no list for a tuple, and YAML has lists only.
-    batch: Annotated[tuple[tuple[float, float], ...], Field(strict=False)] = ()
+    batch: Stages = ()
     """Batch warm-up: pairs of a share of the budget and the share of the batch's micro-batches that each step takes
     from there on, such as [[0.0, 0.25], [0.1, 1.0]]; what a step leaves out is not read later. Empty: always all."""
+    length: Stages = ()
+    """Length warm-up: pairs of a share of the budget and the share of `format.length` that rows have from there on:
+    [[0.0, 0.25], [0.9, 1.0]] is BERT's, rows of 128 and at last of 512. Each stage lays the text out anew for its
+    length. Empty: always all."""
 
     @field_validator("warmup")
     @classmethod
@@ -47,15 +56,15 @@ class ScheduleSettings(Settings):
             raise ValueError("as a share it must be below 1.0; steps are written without a point")
         return warmup
 
-    @field_validator("batch")
+    @field_validator("batch", "length")
     @classmethod
-    def _are_stages(cls, batch: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
-        starts = [start for start, _ in batch]
+    def _are_stages(cls, stages: Stages) -> Stages:
+        starts = [start for start, _ in stages]
         if starts and (starts[0] != 0 or starts != sorted(set(starts)) or starts[-1] >= 1):
             raise ValueError("the shares of the budget must begin at 0.0, rise, and stay below 1")
-        if not all(0 < share <= 1 for _, share in batch):
-            raise ValueError("each share of the batch must be above 0 and at most 1")
-        return batch
+        if not all(0 < share <= 1 for _, share in stages):
+            raise ValueError("each share that a stage takes must be above 0 and at most 1")
+        return stages
 
     @model_validator(mode="after")
     def _warmup_ends_before_decay(self) -> "ScheduleSettings":
@@ -138,8 +147,23 @@ def share(settings: ScheduleSettings, progress: float, warmup: float) -> float:
 
 def micro_batches(settings: ScheduleSettings, progress: float, count: int) -> int:
     """Return how many of a rank's `count` micro-batches a step takes that begins at `progress` (0..1)."""
-    stages = [share for start, share in settings.batch if progress >= start]
-    return round(stages[-1] * count) if stages else count
+    return round(_stage(settings.batch, progress) * count)
+
+
+def length_share(settings: ScheduleSettings, progress: float) -> float:
+    """Return which share of the full length the rows of a step have that begins at `progress` (0..1)."""
+    return _stage(settings.length, progress)
+
+
+def mean_length_share(settings: ScheduleSettings) -> float:
+    """Return the mean of that share over the budget."""
+    starts = [start for start, _ in settings.length]
+    widths = [stop - start for start, stop in itertools.pairwise([*starts, 1.0])]
+    return sum(width * part for width, (_, part) in zip(widths, settings.length, strict=True)) or 1.0
+
+
+def _stage(stages: Stages, progress: float) -> float:
+    return next((part for start, part in reversed(stages) if progress >= start), 1.0)
 
 
 def check_batch(settings: ScheduleSettings, count: int) -> None:

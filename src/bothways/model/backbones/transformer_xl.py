@@ -9,7 +9,7 @@ models, and XLNet have biases of their own in each layer, and so have we, withou
 """
 
 import dataclasses
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -20,7 +20,7 @@ from bothways.model.attention import RelativeAttention, Sight
 from bothways.model.blocks import Block, FeedForward
 from bothways.model.dropout import Dropout
 from bothways.model.encoder import Encoder, Past
-from bothways.model.heads import VocabularyHead
+from bothways.model.heads import AdaptiveHead, Head, VocabularyHead
 from bothways.model.initialise import initialise
 from bothways.model.names import Layout, Names
 from bothways.model.positions import positions_of
@@ -43,6 +43,11 @@ class TransformerXLSettings(EncoderSettings):
     """Distances beyond so many tokens share one encoding (Transformer-XL's `clamp_len`); null: each has its own."""
     same_length: bool = False
     """Whether every token sees the last `memory` tokens only, itself included, wherever in a row it stands."""
+    # Strict pydantic takes no list for a tuple, and YAML has lists only.
+    cutoffs: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False)] = ()
+    """Adaptive softmax: ids from which clusters of rarer and rarer tokens begin, as [20000, 40000, 200000], for large
+    vocabularies numbered by falling frequency; those that a vocabulary does not reach are left out. Empty: one softmax
+    over all."""
     head_multiple: ClassVar[int] = 1
 
     @model_validator(mode="after")
@@ -52,6 +57,8 @@ class TransformerXLSettings(EncoderSettings):
                 "same_length lets a token see the last `memory` tokens, and memory is 0; "
                 "set memory, or same_length to false"
             )
+        if list(self.cutoffs) != sorted(set(self.cutoffs)):
+            raise ValueError(f"cutoffs {list(self.cutoffs)} must rise")
         if self.width % 2:
             raise ValueError(f"width {self.width} is odd, and every distance has a sine and a cosine; add 1")
         return self
@@ -108,12 +115,18 @@ def build_transformer_xl(settings: TransformerXLSettings, vocabulary: Vocabulary
             norm_epsilon=settings.norm_epsilon,
         )
 
+    def head() -> Head:
+        reached = [cutoff for cutoff in settings.cutoffs if cutoff < vocabulary.size]
+        if reached:
+            return AdaptiveHead(vocabulary.size, settings.width, reached)
+        return VocabularyHead(vocabulary.size)
+
     encoder = Encoder(
         settings,
         TransformerXLEmbeddings(settings, vocabulary),
         [block() for _ in range(settings.layers)],
         TransformerXLSight(settings),
-        head=lambda: VocabularyHead(vocabulary.size),
+        head=head,
         offers=TRANSFORMER_XL_OFFERS,
         memory_length=settings.memory,
         final=Dropout(settings.dropout),
