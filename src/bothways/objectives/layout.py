@@ -38,8 +38,9 @@ def lay_out(
 
     `tokens` are the rows as the model sees them. With `probing`, each scored slot is predicted by a probe that looks
     one rank before its own; else by the slot itself. `truth` (int [rows, slots]) is what each slot is to predict, its
-    own token unless it is given. The last `placeholders` slots are no text. Padding is never seen. In a stream row, everything in the second block enters and
-    looks later than everything in the first, whose states become the next row's memory.
+    own token unless it is given. The last `placeholders` slots are no text. Padding is never seen. In a stream row,
+    everything in the second block enters and looks later than everything in the first, whose states become the next
+    row's memory.
     """
     enters, now = _ranked(examples, ranks, examples.tokens == vocabulary.pad)
     flat = np.flatnonzero(scored)

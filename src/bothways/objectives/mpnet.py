@@ -14,8 +14,8 @@ row, the token or its placeholder: the paper's position compensation.
     probe of x2    sees x1 x3 x4 x6 m2 x5
 
 Placeholders show `[MASK]` alone. The released code gives them BERT's 80/10/10 and feeds its queries with the same
-tokens, so one query in ten reads its own answer. What 80/10/10 is for, that a model also meets text without `[MASK]`, is
-given here: the slots hold it.
+tokens, so one query in ten reads its own answer. What 80/10/10 is for, that a model also meets text without `[MASK]`,
+is given here: the slots hold it.
 """
 
 import dataclasses

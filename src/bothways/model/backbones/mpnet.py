@@ -4,9 +4,9 @@ Differs from BERT's in three things: no segments; positions counted from 2, as R
 
     score(query, key) = query · key / √D + bias[head, bucket(place of key - place of query)]
 
-with one table of biases for all layers (Raffel et al. 2020, section 2.1: each near distance has a bucket of its own, far
-ones share wider and wider buckets, either side has half of them). Places are data, so placeholders and probes are as
-far from everything as the slots that they stand for. The price: a bias for each pair of slots of each row, [B, H, Q, K].
+with one table of biases for all layers (Raffel et al. 2020, section 2.1: each near distance has a bucket of its own,
+far ones share wider and wider buckets, either side has half of them). Places are data, so placeholders and probes are
+as far from everything as the slots that they stand for. The price: a bias for each pair of slots, [B, H, Q, K].
 
 Normalisation adds 1e-5, as in the published checkpoints and fairseq; `MPNetConfig` says 1e-12 where nothing is given.
 """
