@@ -29,6 +29,7 @@ from bothways.config import Settings
 from bothways.objectives.base import Objective
 from bothways.objectives.layout import Ranks, draw_ranks, lay_out, line_up
 from bothways.objectives.masking import choose_tokens, choose_words, goals, word_numbers
+from bothways.vocabulary import Vocabulary
 
 
 class MPNetSettings(Settings):
@@ -84,10 +85,9 @@ class MPNet(Objective):
     def _predict(self, examples: Examples, ranks: np.ndarray) -> Batch:
         """Predict every slot of positive rank (int64 [rows, slots]), and give it a placeholder."""
         places, is_filled = line_up(np.flatnonzero(ranks), ranks.shape)
-        longer = _with_placeholders(examples, places, is_filled, self.vocabulary.mask, self.vocabulary.pad)
+        longer = _with_placeholders(examples, places, is_filled, self.vocabulary)
         own = np.take_along_axis(ranks, places, axis=1)
-        nothing = np.zeros_like(places)
-        entering = np.concatenate([ranks, nothing], axis=1)
+        entering = np.concatenate([ranks, np.zeros_like(own)], axis=1)
         leaving = np.concatenate([np.full_like(ranks, NEVER), own], axis=1)
         return lay_out(
             longer,
@@ -101,19 +101,24 @@ class MPNet(Objective):
 
 
 def _with_placeholders(
-    examples: Examples, places: np.ndarray, is_filled: np.ndarray, mask: int, padding: int
+    examples: Examples, places: np.ndarray, is_filled: np.ndarray, vocabulary: Vocabulary
 ) -> Examples:
     """Append slots that repeat those at `places` (int64 [rows, placeholders]) but for the token.
 
-    They show `mask`; those that only fill a row up are padding. A stream row has two blocks, and where a placeholder
+    They show `[MASK]`; those that only fill a row up are padding. A stream row has two blocks, and where a placeholder
     belongs would have to be said too: such rows are refused.
     """
     if examples.second_block is not None:
         raise ValueError("a row of two blocks takes no placeholders")
-    shown = np.where(is_filled, mask, padding).astype(examples.tokens.dtype)
-    repeated = {
-        name: np.concatenate([value, np.take_along_axis(value, places, axis=1)], axis=1)
-        for name in ("segments", "positions", "documents")
-        if (value := getattr(examples, name)) is not None
-    }
-    return dataclasses.replace(examples, tokens=np.concatenate([examples.tokens, shown], axis=1), **repeated)
+
+    def repeated(vector: np.ndarray) -> np.ndarray:
+        return np.concatenate([vector, np.take_along_axis(vector, places, axis=1)], axis=1)
+
+    shown = np.where(is_filled, vocabulary.mask, vocabulary.pad)
+    return dataclasses.replace(
+        examples,
+        tokens=np.concatenate([examples.tokens, shown], axis=1),
+        segments=repeated(examples.segments),
+        positions=repeated(examples.positions),
+        documents=None if examples.documents is None else repeated(examples.documents),
+    )

@@ -1,4 +1,4 @@
-"""MPNet's Transformer: BERT's, with a learned bias for every distance (Song et al. 2020, section 4.1; released code).
+"""MPNet's Transformer: BERT's, with a learned bias for every distance (Song et al. 2020, section 3; released code).
 
 Differs from BERT's in three things: no segments; positions counted from 2, as RoBERTa's; and scores of attention
 
