@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from bothways.batch import NEVER, Batch, Examples
-from bothways.model.backbones import BACKBONES, build_encoder
+from bothways.model.backbones import BACKBONES, OFFERS, build_encoder
 from bothways.model.encoder import Encoder
 from bothways.objectives import OBJECTIVES, build_objective
 from bothways.objectives.base import Objective
@@ -271,7 +271,15 @@ OBJECTIVE_CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "permutation token original": ("permutation", {"select": "token", "specials": "original"}),
     "causal": ("causal", {}),
     "causal prefix": ("causal", {"prefix": 0.5}),
+    "mpnet token": ("mpnet", {"select": "token"}),
+    "mpnet word": ("mpnet", {"select": "word"}),
+    "mpnet ngram": ("mpnet", {"select": "ngram"}),
 }
+
+
+def goes_with(objective: str, backbone: str) -> bool:
+    """Say whether a backbone, or a variant of one, has what an objective needs."""
+    return OBJECTIVES[objective][1].needs <= OFFERS[BACKBONE_CASES[backbone][0]]
 
 
 def ahead(named: str) -> int:
@@ -319,7 +327,12 @@ CASES = [case for case in EVERY_CASE if refusal(crossed(*case.cell)) is None] + 
 ]
 """Those that `check` accepts; tests/test_contract.py says what it refuses."""
 
-ANYWHERE = [named for named, (name, _) in OBJECTIVE_CASES.items() if name in {"masked", "permutation"}]
+IN_STREAMS = list(dict.fromkeys(case.objective for case in CASES if case.format == "stream"))
+"""Objectives that some backbone can train in ordered rows with memory."""
+
+ANYWHERE = [
+    named for named, (name, _) in OBJECTIVE_CASES.items() if name in {"masked", "permutation", "mpnet"}
+]
 """Those that hide a share of each row, anywhere in it; another objective may have another plan."""
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)

@@ -83,6 +83,6 @@ def test_a_cell_is_refused_in_one_sentence_that_names_a_fix_which_helps(cell) ->
     sentence = refusal(crossed(*cell))
     assert sentence is not None
     assert "\n" not in sentence
-    fix = re.search(r"set (\w+\.\w+=\w+)", sentence)
+    fix = re.search(r"set (\w+\.\w+=\w+(?: \w+\.\w+=\w+)*)", sentence)
     assert fix is not None, sentence
-    assert refusal(crossed(*cell, [fix[1], "backbone.size=tiny"])) is None
+    assert refusal(crossed(*cell, [*fix[1].split(), "backbone.size=tiny"])) is None

@@ -32,6 +32,8 @@ CASES = {
     ),
     "spanbert": ("spanbert-tiny", []),
     "spanbert on pairs": ("spanbert-tiny", ["format.kind=pairs", "extras.0.longest=3"]),
+    "mpnet": ("mpnet-tiny", ["tokenizer.specials=mpnet"]),
+    "mpnet on bert's encoder and pairs": ("bert-tiny", ["objective.kind=mpnet"]),
     "spanbert with memory": (
         "xlnet-tiny",
         [
@@ -60,8 +62,9 @@ def test_it_trains_resumes_bit_for_bit_and_is_scored(named, text, tmp_path, monk
     whole = run(named, text, tmp_path / "whole")
     assert whole.steps == STEPS
     assert all(np.isfinite(line["loss"]) for line in metrics(whole.folder))
-    is_causal = read_model(whole.checkpoint)[0].objective.name == "causal"
-    assert set(whole.held_out) >= {"left_to_right_nats" if is_causal else "leave_one_out_nats"}
+    answers = read_model(whole.checkpoint)[0].objective.answers
+    knows_both_sides = "leave one out" in answers
+    assert set(whole.held_out) >= {"leave_one_out_nats" if knows_both_sides else "left_to_right_nats"}
     set_cap(monkeypatch, STEPS - 1)
     assert run(named, text, tmp_path / "cut").steps == STEPS - 1
     monkeypatch.delenv("BOTHWAYS_MAX_STEPS")
@@ -70,8 +73,9 @@ def test_it_trains_resumes_bit_for_bit_and_is_scored(named, text, tmp_path, monk
     assert metrics(done.folder, "held_out") == metrics(whole.folder, "held_out")
     assert_same_bits(saved_tensors(done.folder / last), saved_tensors(whole.folder / last))
     found = {item.key: item.model for item in trained.score(whole.folder, str(text), EVALUATION).measurements}
-    assert (found["leave_one_out_nats"] is None) == is_causal
-    assert (found["left_to_right_nats"] is not None) == is_causal
+    assert (found["leave_one_out_nats"] is not None) == knows_both_sides
+    assert (found["left_to_right_nats"] is not None) == ("left to right" in answers)
+    assert (found["orders_span_nats"] is not None) == ("orders" in answers)
 
 
 def test_a_trained_gpt_is_a_gpt2_of_transformers_with_the_same_scores(text, tmp_path):

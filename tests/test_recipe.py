@@ -43,6 +43,7 @@ FAMILIES = {
     "xlnet": SIZES,
     "spanbert": ("tiny", "mini", "small", "base", "large"),
     "gpt": ("tiny", "mini", "small", "base", "large"),
+    "mpnet": ("tiny", "mini", "small", "base"),
 }
 
 
@@ -112,6 +113,20 @@ def test_the_published_gpt_is_that_of_the_paper() -> None:
 @pytest.mark.parametrize("name", [name for name in names() if name.startswith("gpt")])
 def test_every_gpt_has_the_layout_of_gpt2_which_transformers_knows(name: str) -> None:
     assert family_of(resolve(name).backbone) == "gpt2"
+
+
+def test_the_published_mpnet_is_that_of_its_released_recipe() -> None:
+    recipe = resolve("mpnet-base")
+    training, optimizer = recipe.training, recipe.training.optimizer
+    assert (recipe.objective.kind, recipe.objective.rate, recipe.objective.select) == ("mpnet", 0.15, "word")
+    assert (recipe.tokenizer.published_vocabulary, recipe.tokenizer.specials) == (30527, "mpnet")
+    assert (recipe.format.kind, recipe.format.length, recipe.backbone.norm_epsilon) == ("packed", 512, 1e-5)
+    assert (training.steps, training.batch, round(training.schedule.warmup * training.steps)) == (
+        125_000,
+        2048,
+        10_000,
+    )
+    assert (optimizer.learning_rate, optimizer.betas, optimizer.clip) == (5e-4, (0.9, 0.98), None)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -200,7 +215,7 @@ def test_a_wrong_setting_is_refused_in_one_line_with_the_nearest(word: str, mess
             "bert-tiny",
             ["objective.kind=causal"],
             "sentence_pair needs both sides, which objective causal does not offer; "
-            "set objective.kind=masked or permutation, or leave it out",
+            "set objective.kind=masked or permutation or mpnet",
         ),
         (
             "bert-tiny",

@@ -5,7 +5,8 @@ objective runs on every backbone. `model/visibility.py` holds the one rule that 
 
 Content *slots* carry tokens. *Probes* are further query positions that stand at the place of a slot but carry no
 token, and no key projection ever sees them. XLNet's query stream is nothing but probes (Yang et al. 2019,
-section 2.3). In vectors over both, probes follow the slots.
+section 2.3). In vectors over both, probes follow the slots. *Placeholders* are the last slots of a row: they repeat the
+positions of slots whose tokens are hidden, and show `[MASK]` until those enter (MPNet: Song et al. 2020, section 2.3).
 """
 
 import dataclasses
@@ -48,7 +49,7 @@ class Batch:
     """What an encoder reads and an objective scores (tensors).
 
     Slots that see each other must hold consecutive places: their positions run by ones, upwards, or downwards in
-    `backward` rows. Relative attention relies on it.
+    `backward` rows. Transformer-XL's attention relies on it; placeholders go to backbones with `repeated positions`.
     """
 
     tokens: Tensor
@@ -82,6 +83,8 @@ class Batch:
     """int64 [rows]: whether B continues A (0) or not (1)."""
     carry: int = 0
     """How many leading slots become the next row's memory."""
+    placeholders: int = 0
+    """How many of the last slots stand for others and are no text."""
 
     @property
     def num_slots(self) -> int:
@@ -94,7 +97,8 @@ class Batch:
     @property
     def num_tokens(self) -> int:
         """Slots that hold text, padding left out; on a batch that is still on the host this waits for nothing."""
-        return self.tokens.numel() if self.enters is None else int((self.enters < NEVER).sum())
+        text = self.num_slots - self.placeholders
+        return len(self.tokens) * text if self.enters is None else int((self.enters[:, :text] < NEVER).sum())
 
     def at_queries(self, vector: Tensor) -> Tensor:
         """Extend a vector over slots [rows, slots] to slots and probes [rows, slots + probes]."""

@@ -130,11 +130,9 @@ def _check_backbone(recipe: Recipe) -> None:
                     f"{who} needs {_and(missing)}, which backbone {backbone} with num_segments="
                     f"{recipe.backbone.num_segments} does not offer; set backbone.num_segments=2, or another format"
                 )
-            able = " or ".join(kind for kind, offers in OFFERS.items() if needs <= offers)
-            others = " or ".join(kind for kind in FORMATS if who == f"format {form}" and kind != form)
             raise UsageError(
                 f"{who} needs {_and(missing)}, which backbone {backbone} does not offer; "
-                f"set backbone.kind={able}" + (f", or format.kind={others}" if others else "")
+                f"set {_better_choice(backbone, form, objective)}"
             )
     memory = getattr(recipe.backbone, "memory", 0)
     if memory and "memory" not in demands[f"format {form}"]:
@@ -142,6 +140,22 @@ def _check_backbone(recipe: Recipe) -> None:
             f"backbone.memory={memory} keeps a memory that format {form} never carries; "
             "set backbone.memory=0 or format.kind=stream"
         )
+
+
+def _better_choice(backbone: str, form: str, objective: str) -> str:
+    """Return the words that set a backbone or a format with which the others go, or both where one is not enough."""
+    fitting = [
+        (other, kind)
+        for kind in FORMATS
+        for other, offers in OFFERS.items()
+        if needs_of_format(FORMATS[kind][0]()) | OBJECTIVES[objective][1].needs <= offers
+    ]
+    backbones = [other for other, kind in fitting if kind == form]
+    forms = [kind for other, kind in fitting if other == backbone]
+    words = [f"backbone.kind={' or '.join(backbones)}"] * bool(backbones)
+    words += [f"format.kind={' or '.join(forms)}"] * bool(forms)
+    other, kind = fitting[0]
+    return ", or ".join(words) or f"format.kind={kind} backbone.kind={other}"
 
 
 def _check_extras(recipe: Recipe) -> None:

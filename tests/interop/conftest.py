@@ -9,9 +9,9 @@ from bothways.text.tokenizer import TokenizerSettings, train_tokenizer
 @pytest.fixture(scope="session")
 def tokenizers():
     """One small tokenizer of each kind."""
-    return {
-        kind: train_tokenizer(LINES, TokenizerSettings(kind=kind)) for kind in ("wordpiece", "unigram", "bpe")
-    }
+    kinds = {kind: TokenizerSettings(kind=kind) for kind in ("wordpiece", "unigram", "bpe")}
+    kinds["mpnet"] = TokenizerSettings(specials="mpnet")
+    return {kind: train_tokenizer(LINES, settings) for kind, settings in kinds.items()}
 
 
 @pytest.fixture

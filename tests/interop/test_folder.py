@@ -17,6 +17,7 @@ from their_models import (
     CROSSED,
     ELECTRA,
     GPT2,
+    MPNET,
     ROBERTA,
     SECOND,
     SENTENCE,
@@ -33,6 +34,7 @@ from bothways.interop.folder import describe, named_parameters, read_model, writ
 from bothways.interop.weights import read_weights
 from bothways.model.backbones import NAMES
 from bothways.model.backbones.bert import BertSettings
+from bothways.model.backbones.mpnet import MPNetSettings
 from bothways.model.backbones.transformer_xl import TransformerXLSettings
 from bothways.objectives.permutation import PermutationSettings
 from bothways.text.tokenizer import vocabulary_of, write_tokenizer
@@ -144,6 +146,15 @@ def their_electra(vocabulary, **values):
     return transformers.ElectraForMaskedLM(config)
 
 
+def their_mpnet(vocabulary, **values):
+    config = transformers.MPNetConfig(
+        vocab_size=vocabulary.size, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=48, max_position_embeddings=42, initializer_range=0.2, layer_norm_eps=1e-5,
+        pad_token_id=vocabulary.pad, **values,
+    )  # fmt: skip
+    return transformers.MPNetForMaskedLM(config)
+
+
 def their_gpt2(vocabulary, **values):
     config = transformers.GPT2Config(
         vocab_size=vocabulary.size, n_embd=32, n_layer=2, n_head=2, n_positions=40, initializer_range=0.2,
@@ -170,6 +181,7 @@ def theirs(tokenizers, tmp_path):
             "bert": (their_bert, "wordpiece", "cls_first"),
             "roberta": (their_roberta, "bpe", "cls_first"),
             "electra": (their_electra, "wordpiece", "cls_first"),
+            "mpnet": (their_mpnet, "mpnet", "cls_first"),
             "gpt2": (their_gpt2, "bpe", "cls_first"),
             "xlnet": (their_xlnet, "unigram", "cls_last"),
         }[family]
@@ -181,18 +193,20 @@ def theirs(tokenizers, tmp_path):
                     parameter.normal_(0, 0.2)
         folder = tmp_path / family
         model.save_pretrained(folder)
-        write_tokenizer(tokenizer, layout, folder, None, has_segments=family not in ("roberta", "gpt2"))
+        has_segments = family in ("bert", "electra", "xlnet")
+        write_tokenizer(tokenizer, layout, folder, None, has_segments=has_segments)
         return folder, model
 
     return write
 
 
-@pytest.mark.parametrize("family", ["bert", "roberta", "electra", "gpt2", "xlnet"])
+@pytest.mark.parametrize("family", ["bert", "roberta", "electra", "gpt2", "mpnet", "xlnet"])
 def test_we_load_what_transformers_writes_with_the_same_logits(family, theirs):
     folder, model = theirs(family)
     ours, missing = read_model(folder)
     assert missing == []
-    assert ours.objective.name == {"xlnet": "permutation", "gpt2": "causal"}.get(family, "masked")
+    named = {"xlnet": "permutation", "gpt2": "causal", "mpnet": "mpnet"}
+    assert ours.objective.name == named.get(family, "masked")
     assert ours.layout == ("cls_last" if family == "xlnet" else "cls_first")
     for texts in ((SENTENCE,), (SENTENCE, SECOND)):
         encoded = encode(folder, *texts)
@@ -219,7 +233,7 @@ def test_a_model_names_no_class_of_transformers_that_would_look_another_way(case
     assert (our_logits(again, encoded) - our_logits(model, encoded)).abs().max() == 0
 
 
-@pytest.mark.parametrize("family", ["roberta", "electra", "gpt2"])
+@pytest.mark.parametrize("family", ["roberta", "electra", "gpt2", "mpnet"])
 def test_a_bare_encoder_of_a_relative_of_bert_is_loaded_whole(family, theirs):
     folder, model = theirs(family)
     before = theirs_under_our_names(folder, family)
@@ -322,6 +336,7 @@ def test_what_has_no_place_in_transformers_is_kept_beside(written):
         BertSettings(size="tiny", norm="pre", initial_positions="sinusoidal"),
         BertSettings(size="tiny", num_segments=1, activation="relu", positions_after_padding=True),
         TransformerXLSettings(size="mini", memory=9, clamp=400, same_length=True, activation="relu"),
+        MPNetSettings(size="mini", dropout=0.2, attention_dropout=0.3, max_positions=77, activation="relu"),
     ],
 )
 def test_settings_come_back_from_their_configuration(settings, written, tmp_path):
@@ -372,6 +387,17 @@ def test_a_model_with_adaptive_softmax_comes_back_and_says_that_it_is_no_xlnet(t
     assert (again.objective.name, again.layout) == ("causal", "cls_last")
 
 
+def test_an_mpnet_whose_padding_is_not_token_one_comes_back_but_is_not_said_to_be_that_of_transformers(
+    written,
+):
+    folder, model = written(dataclasses.replace(MPNET, tokenizer="wordpiece"))
+    assert "architectures" not in json.loads((folder / "config.json").read_text())
+    assert "`transformers` has no class for this model" in (folder / "README.md").read_text()
+    again, missing = read_model(folder)
+    assert missing == []
+    assert_same_bits(named_parameters(*parts(again)), named_parameters(*parts(model)))
+
+
 # ---- refusals ---------------------------------------------------------------------------------------------------
 
 
@@ -405,6 +431,8 @@ def refused(folder, kind=CheckpointError):
         (ROBERTA, "type_vocab_size", 2),
         (ROBERTA, "hidden_act", "relu"),
         (ELECTRA, "hidden_act", "gelu_new"),
+        (MPNET, "relative_attention_num_buckets", 16),
+        (MPNET, "tie_word_embeddings", False),
         (GPT2, "scale_attn_by_inverse_layer_idx", True),
         (GPT2, "scale_attn_weights", False),
     ],

@@ -21,6 +21,11 @@ LINES = [
 ]
 SENTENCE, SECOND = "the quick fox knows why", "nobody jumps over dogs"
 SHAPE = {"layers": 2, "width": 32, "heads": 2, "feed_forward": 48}
+SETTINGS = {
+    "bert": {"max_positions": 40},
+    "transformer_xl": {"memory": 20, "attention_dropout": 0.3},
+    "mpnet": {"max_positions": 40},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,9 +46,7 @@ class Case:
     @property
     def settings(self):
         """The settings of the backbone that are its own."""
-        if self.backbone == "bert":
-            return {"max_positions": 40, **BERT_VARIANTS.get(self.variant, {})}
-        return {"memory": 20, "attention_dropout": 0.3}
+        return {**SETTINGS[self.backbone], **BERT_VARIANTS.get(self.variant, {})}
 
 
 BERT = Case("bert", "masked", False, "wordpiece", "BertForMaskedLM")
@@ -55,7 +58,21 @@ ROBERTA = Case("bert", "masked", False, "bpe", "RobertaForMaskedLM", "roberta")
 ELECTRA = Case("bert", "masked", False, "wordpiece", "ElectraForMaskedLM", "electra")
 ELECTRA_PAIR = Case("bert", "masked", True, "wordpiece", "ElectraForMaskedLM", "electra")
 GPT2 = Case("bert", "causal", False, "bpe", "GPT2LMHeadModel", "gpt2")
-CASES = [BERT, BERT_PAIR, XLNET, XLNET_PAIR, CROSSED, ROBERTA, ELECTRA, ELECTRA_PAIR, GPT2]
+MPNET = Case("mpnet", "mpnet", False, "mpnet", "MPNetForMaskedLM")
+MPNET_MASKED = Case("mpnet", "masked", False, "mpnet", "MPNetForMaskedLM")
+CASES = [
+    BERT,
+    BERT_PAIR,
+    XLNET,
+    XLNET_PAIR,
+    CROSSED,
+    ROBERTA,
+    ELECTRA,
+    ELECTRA_PAIR,
+    GPT2,
+    MPNET,
+    MPNET_MASKED,
+]
 
 
 def built(case: Case, tokenizer: Any, **shape: Any):

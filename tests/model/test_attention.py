@@ -52,11 +52,12 @@ def test_the_explicit_path_equals_the_fused_kernel(backbone):
     encoder = make_encoder(backbone)
     batch = make_objective("masked", encoder).corrupt(pairs(), rng())
     text = ~is_padding(batch)
-    encoder.use_attention("fused")
-    fused = encoder(batch)[0][text]
-    encoder.use_attention("explicit")
-    explicit = encoder(batch)[0][text]
-    assert not torch.equal(explicit, fused)
+    found = {}
+    for name in ATTENTIONS:
+        encoder.use_attention(name)
+        assert encoder.attention_choice(torch.device("cpu"), torch.float64).name == name
+        found[name] = encoder(batch)[0][text]
+    explicit, fused = found["explicit"], found["fused"]
     torch.testing.assert_close(explicit, fused, atol=1e-12, rtol=0.0)
 
 

@@ -10,11 +10,15 @@ from transformers import (
     ElectraForMaskedLM,
     GPT2Config,
     GPT2LMHeadModel,
+    MPNetConfig,
+    MPNetForMaskedLM,
     RobertaConfig,
     RobertaForMaskedLM,
 )
+from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
 
 from bothways.batch import NEVER, Batch, Examples
+from bothways.model.backbones.mpnet import distance_buckets
 
 # Measured: 3e-6 and 3e-15; the largest logits are about 5.
 TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-13}
@@ -42,6 +46,11 @@ def electra(embedding_width):
     return ElectraForMaskedLM(
         ElectraConfig(**SHAPE, max_position_embeddings=LENGTH, embedding_size=embedding_width)
     )
+
+
+def mpnet():
+    # Its positions begin at 2 whatever the padding is, and token 1, which these rows do not hold, would have none.
+    return MPNetForMaskedLM(MPNetConfig(**SHAPE, max_position_embeddings=LENGTH + 2, layer_norm_eps=1e-5))
 
 
 def gpt2():
@@ -124,6 +133,18 @@ def test_the_generator_of_electra_equals_that_of_transformers(embedding_width, d
     batch = objective.corrupt(pairs(), rng())
     theirs = electra(embedding_width).to(dtype)
     compare(encoder, objective, theirs, batch, token_type_ids=batch.segments)
+
+
+@every_precision
+def test_mpnet_equals_that_of_transformers(dtype):
+    encoder = make_encoder("mpnet", dtype=dtype, max_positions=LENGTH)
+    objective = make_objective("masked", encoder)
+    compare(encoder, objective, mpnet().to(dtype), objective.corrupt(pairs(), rng()))
+
+
+def test_distances_share_the_buckets_of_transformers():
+    distances = torch.arange(-600, 601)
+    assert torch.equal(distance_buckets(distances), MPNetEncoder.relative_position_bucket(distances))
 
 
 @every_precision

@@ -314,7 +314,11 @@ def test_a_packed_row_equals_its_documents_run_alone(backbone, name):
             torch.testing.assert_close(answers, packed_answers[torch.from_numpy(here)], **CLOSE)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if "token context" in case.objective], ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [case for case in CASES if "token context" in case.objective or case.objective == "mpnet token"],
+    ids=str,
+)
 def test_probes_never_influence_the_slots(case):
     encoder, objective = case.build()
     batch = objective.corrupt(case.examples, rng())
@@ -328,7 +332,17 @@ def test_the_order_of_rows_in_a_batch_does_not_matter(case):
     encoder, objective = case.build()
     batch = objective.corrupt(case.examples, rng())
     order = torch.tensor([2, 0, 3, 1])
-    per_row = {"tokens", "segments", "positions", "probes", "documents", "enters", "now", "backward"}
+    per_row = {
+        "tokens",
+        "segments",
+        "positions",
+        "probes",
+        "documents",
+        "enters",
+        "leaves",
+        "now",
+        "backward",
+    }
     shuffled = dataclasses.replace(
         batch,
         **{field: None if (value := getattr(batch, field)) is None else value[order] for field in per_row},
@@ -362,9 +376,11 @@ def test_dropout_acts_in_training_and_not_in_evaluation(backbone):
     assert encoder(batch)[0].shape == (4, LENGTH, 32)
 
 
-@pytest.mark.parametrize(("backbone", "places"), [("bert", 1 + 2 * 2), ("transformer_xl", 2 + 3 * 2 + 1)])
+@pytest.mark.parametrize(
+    ("backbone", "places"), [("bert", 1 + 2 * 2), ("mpnet", 1 + 2 * 2), ("transformer_xl", 2 + 3 * 2 + 1)]
+)
 def test_hidden_dropout_stands_everywhere_the_paper_has_it(backbone, places):
-    """BERT: embeddings, both sublayers. XLNet: also distances, within the feed-forward network, at the end."""
+    """BERT, MPNet: embeddings, both sublayers. XLNet: also distances, within the feed-forward network, at the end."""
     encoder = make_encoder(backbone, dropout=0.3)
     acted = []
     for module in encoder.modules():

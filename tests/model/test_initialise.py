@@ -8,6 +8,7 @@ from model_cases import VOCABULARY, every_backbone
 
 from bothways.model.backbones import BACKBONES, NAMES, build_encoder
 from bothways.model.backbones.bert import BertSettings
+from bothways.model.backbones.mpnet import MPNetSettings
 from bothways.model.backbones.transformer_xl import TransformerXLSettings
 from bothways.model.initialise import initialise
 from bothways.model.names import all_ours, all_theirs, to_ours, to_theirs
@@ -19,6 +20,7 @@ from bothways.objectives.sentence_pair import SentencePairSettings
 ZERO = {
     "bert": {"attention.query.bias", "feed_forward.inner.bias", "embeddings.norm.bias", "head.bias"},
     "transformer_xl": {"feed_forward.inner.bias", "attention_norm.bias", "head.bias"},
+    "mpnet": {"attention.query.bias", "feed_forward.inner.bias", "embeddings.norm.bias", "head.bias"},
 }
 DRAWN = {
     "bert": {
@@ -35,6 +37,12 @@ DRAWN = {
         "attention.segment_bias",
         "attention.segments",
         "attention.distance.weight",
+    },
+    "mpnet": {
+        "embeddings.tokens.weight",
+        "embeddings.positions.weight",
+        "look.distances.weight",
+        "attention.query.weight",
     },
 }
 
@@ -137,8 +145,9 @@ def test_transformer_xl_may_have_heads_of_an_odd_size_but_no_odd_width():
         BertSettings(layers=1, width=410, heads=10, feed_forward=8)
 
 
-def test_sinusoidal_initial_positions_have_the_deviation_and_make_neighbours_alike():
-    settings = BertSettings(layers=1, width=64, heads=2, feed_forward=64, initial_positions="sinusoidal")
+@pytest.mark.parametrize("kind", [BertSettings, MPNetSettings])
+def test_sinusoidal_initial_positions_have_the_deviation_and_make_neighbours_alike(kind):
+    settings = kind(layers=1, width=64, heads=2, feed_forward=64, initial_positions="sinusoidal")
     positions = build_encoder(settings, VOCABULARY).embeddings.positions.weight.detach()
     assert positions[100:].std() == pytest.approx(settings.initial_deviation, rel=0.15)
     alike = torch.nn.functional.cosine_similarity(positions[:1], positions).tolist()

@@ -39,6 +39,8 @@ class Shape:
     both_ways: bool = False
     """Whether some rows are read backward."""
     rows: int = ROWS
+    biased: bool = False
+    """Whether what hides holds a learned bias of each head, too."""
 
     def __str__(self) -> str:
         return " ".join(
@@ -48,6 +50,7 @@ class Shape:
                 self.asks,
                 "hiding" if self.hides else "all visible",
                 *(["both ways"] if self.both_ways else []),
+                *(["biased"] if self.biased else []),
             ]
         )
 
@@ -58,7 +61,7 @@ SHAPES = [
         (False, True), (0, 3), ("slots", "both", "probes"), (False, True), (False, True)
     )
     if relative or not both_ways
-]
+] + [Shape(False, 0, asks="both", hides=hides, biased=True) for hides in (False, True)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,8 +122,11 @@ def make_call(shape: Shape, dtype: torch.dtype = torch.float64, device: str = "c
         hidden[0, :, 0] = True
         hiding = torch.zeros(hidden.shape, dtype=dtype).masked_fill_(hidden, HIDDEN_SCORE).to(device)
     weights = draw(rows, HEADS, queries, WIDTH)
-    if hiding is not None:
-        weights.masked_fill_((hiding < 0).all(-1, keepdim=True), 0)
+    if shape.hides:
+        weights.masked_fill_(hidden.all(-1, keepdim=True).to(device), 0)
+    if shape.biased:
+        bias = draw(rows, HEADS, queries, keys)
+        hiding = leaves["hiding"] = (bias if hiding is None else bias + hiding).requires_grad_()
     return Call(leaves, hiding, far, weights)
 
 
@@ -147,7 +153,7 @@ def by_hand(
             scores = scores + (encodings @ far.placed[row, :, asking, :, None])[..., 0]
         scores = scores * scale
         if hiding is not None:
-            scores = scores + hiding[row, 0, asking]
+            scores = scores + hiding[row, :, asking]
         mixed.append((torch.softmax(scores, -1)[:, None] @ value[row])[:, 0])
     return torch.stack(mixed).unflatten(0, (len(query), -1)).transpose(1, 2)
 
@@ -276,17 +282,23 @@ def test_dropout_of_weights_changes_nothing_on_average(attend, relative):
 
 @pytest.mark.parametrize(
     "shape",
-    [Shape(False, slots=3), Shape(True, 1, 3, 2), Shape(True, 0, 2, 2, "probes")],
+    [
+        Shape(False, slots=3),
+        Shape(True, 1, 3, 2),
+        Shape(True, 0, 2, 2, "probes"),
+        Shape(False, 0, 2, 2, biased=True, hides=False),
+    ],
     ids=str,
 )
 @pytest.mark.parametrize("share", [0.0, 0.4])
 def test_the_gradient_of_explicit_attention_is_right_with_dropout_too(shape, share):
     call = make_call(dataclasses.replace(shape, rows=2, both_ways=shape.relative))
 
-    def attend(query: Tensor, key: Tensor, value: Tensor, *positions: Tensor) -> Tensor:
+    def attend(query: Tensor, key: Tensor, value: Tensor, *rest: Tensor) -> Tensor:
         torch.manual_seed(1)
-        far = call.far and dataclasses.replace(call.far, placed=positions[0], encodings=positions[1])
-        mixed = explicit.attend(query, key, value, call.hiding, call.scale, share, far)
+        far = call.far and dataclasses.replace(call.far, placed=rest[0], encodings=rest[1])
+        hiding = rest[0] if shape.biased else call.hiding
+        mixed = explicit.attend(query, key, value, hiding, call.scale, share, far)
         return mixed * (call.weights != 0)
 
     inputs = tuple(tensor.detach().clone().requires_grad_() for tensor in call.leaves.values())

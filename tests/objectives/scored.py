@@ -15,8 +15,8 @@ def objective_named(named: str, **more: Any) -> Objective:
 
 
 def scored_slots(batch: Batch, ahead: int = 0) -> np.ndarray:
-    """Return bool [rows, slots]: whose token is scored, by a probe, by the slot itself or by one `ahead` of it."""
-    scored = np.zeros(batch.tokens.shape, dtype=bool)
+    """Return bool [rows, slots of text]: whose token is scored, by a probe, by the slot or by one `ahead` of it."""
+    scored = np.zeros((len(batch.tokens), batch.num_slots - batch.placeholders), dtype=bool)
     width = batch.num_slots + batch.num_probes
     for index, target in zip(batch.scored.tolist(), batch.targets.tolist(), strict=True):
         if target != IGNORED:

@@ -33,6 +33,8 @@ def test_fifteen_percent_are_hidden_exactly_in_every_row():
     for select in ("token", "word", "ngram", "span"):
         objective = make_objective("masked", make_encoder("bert", max_positions=100), select=select)
         assert (scored_slots(objective.corrupt(examples, rng())).sum(axis=1) == 15).all()
+    for named in ("mpnet token", "mpnet word", "mpnet ngram"):
+        assert (scored_slots(objective_named(named).corrupt(examples, rng())).sum(axis=1) == 15).all()
 
 
 def test_eighty_ten_ten_and_random_tokens_are_ordinary_and_uniform():
@@ -92,7 +94,13 @@ def test_what_is_hidden_is_drawn_anew_each_time_and_covers_everything():
         assert (np.any(hidden, axis=0) == (examples.tokens > MASK)).all()
 
 
-@pytest.mark.parametrize("named", ["masked word", "masked ngram", "masked span", "permutation span context"])
+@pytest.mark.parametrize(
+    "named",
+    [
+        *("masked word", "masked ngram", "masked span", "permutation span context"),
+        *("mpnet word", "mpnet ngram"),
+    ],
+)
 @pytest.mark.parametrize("backward", [False, True])
 def test_hidden_words_are_whole_in_rows_of_either_direction(named, backward):
     tokens = words(64, rows=8)
@@ -151,11 +159,13 @@ def test_two_blocks_of_any_size_share_the_goal_exactly(second_block):
         assert (hidden[:, :second_block].sum(axis=1) == first).all()
 
 
-def test_ranks_are_a_uniform_random_order_of_the_targets():
+@pytest.mark.parametrize(
+    ("named", "share"), [("permutation token context", {"one_in": 4}), ("mpnet token", {"rate": 0.25})]
+)
+def test_ranks_are_a_uniform_random_order_of_the_targets(named, share):
     examples = take(whole(rows=1, length=12), [0] * 2000, slice(None))
-    objective = objective_named("permutation token context", one_in=4)
-    batch = objective.corrupt(examples, rng())
-    ranks = batch.enters.numpy()
+    batch = objective_named(named, **share).corrupt(examples, rng())
+    ranks = batch.enters.numpy()[:, :12]
     hidden = scored_slots(batch)
     assert (np.sort(ranks, axis=1)[:, -3:] == [1, 2, 3]).all()
     assert ((ranks > 0) == hidden).all()

@@ -17,6 +17,7 @@ from model_cases import (
     ahead,
     every_case,
     every_objective,
+    goes_with,
     make_encoder,
     make_objective,
     pairs,
@@ -28,6 +29,7 @@ from scored import scored_slots
 
 from bothways.batch import IGNORED, Batch, Examples, Loss
 from bothways.config import Settings
+from bothways.model.backbones import BACKBONES
 from bothways.objectives import build_objective
 from bothways.objectives.masked import Masked, MaskedSettings
 from bothways.objectives.permutation import PermutationSettings
@@ -106,7 +108,7 @@ def test_odd_rows_are_corrupted_and_scored_without_a_crash(named, tokens):
     examples = Examples(array, np.zeros_like(array), positions)
     ordinary = (array > MASK).sum(axis=1)
     name, values = OBJECTIVE_CASES[named]
-    for backbone in ("bert", "transformer_xl"):
+    for backbone in (backbone for backbone in BACKBONES if goes_with(name, backbone)):
         encoder = make_encoder(backbone)
         objective = make_objective(name, encoder, **values)
         batch = objective.corrupt(examples, rng())
@@ -171,8 +173,9 @@ def test_a_pair_loss_without_labels_is_refused():
 
 @every_objective
 def test_losses_of_half_precision_are_summed_in_float32(named):
-    encoder = make_encoder("transformer_xl", dtype=torch.bfloat16)
     name, values = OBJECTIVE_CASES[named]
+    backbone = next(backbone for backbone in BACKBONES if goes_with(name, backbone))
+    encoder = make_encoder(backbone, dtype=torch.bfloat16)
     objective = make_objective(name, encoder, **values)
     batch = objective.corrupt(whole(), rng())
     assert objective(encoder, batch)[0][name].sum.dtype == torch.float32

@@ -65,6 +65,9 @@ def test_special_tokens_have_the_published_ids():
         3,
         4,
     ]
+    mpnet = train_tokenizer(TEXTS, TokenizerSettings(kind="wordpiece", specials="mpnet"))
+    assert [mpnet.token_to_id(token) for token in "<s> <pad> </s> [UNK] <mask>".split()] == list(range(5))
+    assert mpnet.token_to_id("[PAD]") is None
     names = "<unk> <s> </s> <cls> <sep> <pad> <mask> <eod> <eop>".split()
     for kind in ("unigram", "bpe", "word"):
         trained = train_tokenizer(TEXTS, TokenizerSettings(kind=kind))
@@ -237,6 +240,25 @@ def test_a_bert_folder_with_only_its_word_list_is_read(tmp_path, word, lowercase
     assert vocabulary.is_special.tolist() == [True] * 6 + [False] * 2
     (tmp_path / "tokenizer_config.json").write_text('{"do_lower_case": true}')
     assert load_tokenizer(tmp_path).encode("Quick").tokens == (["quick"] if lowercase else ["[UNK]"])
+
+
+MPNET_WORDS = "<s> <pad> </s> <unk> [PAD] [UNK] [CLS] [SEP] [MASK] quick ##ly <mask>".split()
+"""MPNet's published vocabulary is BERT's with other special tokens around it."""
+
+
+@pytest.mark.parametrize("name", ["vocab.txt", "tokenizer.json"])
+def test_mpnets_own_special_tokens_go_before_those_that_berts_vocabulary_left_in_it(tmp_path, name):
+    (tmp_path / "vocab.txt").write_text("\n".join(MPNET_WORDS))
+    if name == "tokenizer.json":
+        load_tokenizer(tmp_path).save(str(tmp_path / name))
+        (tmp_path / "vocab.txt").unlink()
+    tokenizer = load_tokenizer(tmp_path)
+    vocabulary = vocabulary_of(tokenizer)
+    assert (vocabulary.cls, vocabulary.pad, vocabulary.sep, vocabulary.mask) == (0, 1, 2, 11)
+    assert vocabulary.unk == MPNET_WORDS.index("[UNK]")
+    assert vocabulary.is_special.tolist() == [True] * 9 + [False] * 2 + [True]
+    tokens = with_layout(tokenizer, "cls_first").encode("Quickly odd <mask>", "quick").tokens
+    assert tokens == ["<s>", "quick", "##ly", "[UNK]", "<mask>", "</s>", "quick", "</s>"]
 
 
 def test_folders_without_a_usable_tokenizer_are_refused_in_one_line(tmp_path):

@@ -26,6 +26,7 @@ from bothways.training.groups import decays, depth, num_blocks, parameter_groups
         ("encoder.embeddings.norm.weight", (4,), False),
         ("encoder.embeddings.LayerNorm.weight", (4,), False),
         ("encoder.embeddings.probe", (4,), True),
+        ("encoder.look.distances.weight", (32, 4), True),
         ("heads.vocabulary.bias", (9,), False),
         ("heads.pair.weight", (2, 4), True),
         ("scale", (4,), False),
@@ -57,6 +58,7 @@ NAMES = (
     "encoder.embeddings.tokens.weight",
     "encoder.embeddings.norm.bias",
     "encoder.embeddings.probe",
+    "encoder.look.distances.weight",
     "encoder.blocks.0.attention.query.weight",
     "encoder.blocks.0.attention_norm.bias",
     "encoder.blocks.11.feed_forward.inner.weight",
@@ -64,7 +66,7 @@ NAMES = (
     "objective.head.dense.weight",
     "objective.auxiliaries.sentence_pair.pooler.bias",
 )
-DEPTHS = (0, 0, 0, 1, 1, 12, 13, 13, 13)
+DEPTHS = (0, 0, 0, 0, 1, 1, 12, 13, 13, 13)
 
 
 def test_depth_counts_from_the_embeddings_to_the_heads():

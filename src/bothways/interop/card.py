@@ -36,6 +36,11 @@ _THEIRS = {
         "fill-mask",
         "This is a whole model with ELECTRA's embeddings; `AutoModel` leaves its head out.",
     ),
+    "MPNetForMaskedLM": _Theirs(
+        "AutoModelForMaskedLM",
+        "fill-mask",
+        "`AutoModel` reports the pooler as missing, since MPNet trains none.",
+    ),
     "GPT2LMHeadModel": _Theirs("AutoModelForCausalLM", "text-generation", "It reads from left to right."),
     "XLNetLMHeadModel": _Theirs(
         "XLNetLMHeadModel",

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from bothways.errors import CheckpointError
 from bothways.model.backbones import BACKBONES
 from bothways.model.backbones.bert import BertSettings
+from bothways.model.backbones.mpnet import BUCKETS, FIRST_POSITION, MPNetSettings
 from bothways.model.backbones.transformer_xl import TransformerXLSettings
 from bothways.model.settings import EncoderSettings
 from bothways.text.tokenizer import Layout
@@ -47,6 +48,8 @@ class Family:
     """What our settings must be for a model to be of this family."""
     is_causal: bool = False
     """Whether `transformers` lets a slot of this family see only those before it."""
+    padding: int | None = None
+    """The number of the padding token, where `transformers` takes no other."""
 
 
 def _write_bert(settings: BertSettings, vocabulary: Vocabulary) -> Config:
@@ -145,6 +148,33 @@ def _read_gpt2(config: Mapping[str, Any]) -> Config:
         "head": "plain",
         "initial_deviation": config.get("initializer_range", 0.02),
         "norm_epsilon": config.get("layer_norm_epsilon", 1e-5),
+    }
+
+
+def _write_mpnet(settings: MPNetSettings, vocabulary: Vocabulary) -> Config:
+    return {
+        "vocab_size": vocabulary.size,
+        "hidden_size": settings.width,
+        "num_hidden_layers": settings.layers,
+        "num_attention_heads": settings.heads,
+        "intermediate_size": settings.feed_forward,
+        "hidden_act": settings.activation,
+        "hidden_dropout_prob": settings.dropout,
+        "attention_probs_dropout_prob": settings.attention_dropout,
+        "max_position_embeddings": settings.max_positions + FIRST_POSITION,
+        "relative_attention_num_buckets": BUCKETS,
+        "initializer_range": settings.initial_deviation,
+        "layer_norm_eps": settings.norm_epsilon,
+        "pad_token_id": vocabulary.pad,
+        "bos_token_id": vocabulary.cls,
+        "eos_token_id": vocabulary.sep,
+    }
+
+
+def _read_mpnet(config: Mapping[str, Any]) -> Config:
+    return _read_bert(config) | {
+        "kind": "mpnet",
+        "max_positions": config.get("max_position_embeddings", 512) - FIRST_POSITION,
     }
 
 
@@ -307,6 +337,19 @@ FAMILIES: dict[str, Family] = {
         layout="cls_last",
         objective="causal",
         backbone="transformer_xl",
+    ),
+    "mpnet": Family(
+        model_type="mpnet",
+        write=_write_mpnet,
+        read=_read_mpnet,
+        layout="cls_first",
+        objective="mpnet",
+        architecture="MPNetForMaskedLM",
+        architecture_with_pairs="MPNetForMaskedLM",
+        # Another number would only change the size of a table in `transformers`, which always counts 32 buckets.
+        demands={"relative_attention_num_buckets": BUCKETS, "tie_word_embeddings": True},
+        # It counts positions by leaving out token 1, whatever its config says.
+        padding=1,
     ),
 }
 """By our name of the backbone or of its variant; a model is of the first family that its settings fit."""

@@ -63,7 +63,7 @@ def write_model(
     extras = list(extras)
     settings = model.encoder.settings
     family = FAMILIES[family_of(settings)]
-    architecture = _architecture(family, model.objective)
+    architecture = _architecture(family, model.objective, model.vocabulary)
     config = {
         **({"architectures": [architecture]} if architecture else {}),
         "model_type": family.model_type,
@@ -154,10 +154,10 @@ def names_of(settings: EncoderSettings) -> Names:
     return NAMES[name if name in NAMES else settings.kind]  # type: ignore[attr-defined]
 
 
-def _architecture(family: Family, objective: Objective) -> str | None:
+def _architecture(family: Family, objective: Objective, vocabulary: Vocabulary) -> str | None:
     """Return the class of `transformers` that computes what the model was trained to, or None."""
     looks_back = "both sides" not in objective.offers
-    if family.is_causal != looks_back:
+    if family.is_causal != looks_back or family.padding not in (None, vocabulary.pad):
         return None
     return family.architecture_with_pairs if "sentence_pair" in objective.extras else family.architecture
 

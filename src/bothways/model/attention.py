@@ -26,7 +26,8 @@ class Sight:
     """What every layer shares about one batch: who sees whom, from how far, across which segments."""
 
     hiding: Tensor | None
-    """float [B, 1, Q, K]: 0 where visible, `HIDDEN_SCORE` elsewhere; absent: all is visible."""
+    """float [B, 1, Q, K]: 0 where visible, `HIDDEN_SCORE` elsewhere; absent: all is visible. With a bias of each head
+    added, [B, H, Q, K]; it may be learned."""
     sighted: Tensor | None
     """float [B, Q, 1]: 0 for queries that see nothing at all; their attention is zero, not an average."""
     relative: RelativePositions | None = None
@@ -35,19 +36,27 @@ class Sight:
 
     @classmethod
     def of(
-        cls, visible: Tensor | None, dtype: torch.dtype, relative: RelativePositions | None = None
+        cls,
+        visible: Tensor | None,
+        dtype: torch.dtype,
+        relative: RelativePositions | None = None,
+        bias: Tensor | None = None,
     ) -> "Sight":
-        """Build the additive form of a visibility mask bool [B, Q, K] in the dtype of the scores."""
+        """Build the additive form of a visibility mask bool [B, Q, K] in the dtype of the scores.
+
+        `bias`, [B, H, Q, K] in that dtype, is added to the scores of each head.
+        """
         if visible is None:
-            return cls(None, None, relative)
+            return cls(bias, None, relative)
         hiding = torch.zeros(visible.shape, dtype=dtype, device=visible.device)
         hiding = hiding.masked_fill_(~visible, HIDDEN_SCORE)[:, None]
-        return cls(hiding, visible.any(-1, keepdim=True).to(dtype), relative)
+        sighted = visible.any(-1, keepdim=True).to(dtype)
+        return cls(hiding if bias is None else hiding + bias, sighted, relative)
 
     def at(self, wanted: Tensor) -> "Sight":
         """Return the sight of some queries only, int64 [B, wanted]."""
         return Sight(
-            None if self.hiding is None else take(self.hiding[:, 0], wanted)[:, None],
+            None if self.hiding is None else take(self.hiding.transpose(1, 2), wanted).transpose(1, 2),
             None if self.sighted is None else take(self.sighted, wanted),
             None if self.relative is None else self.relative.at(wanted),
         )

@@ -44,7 +44,8 @@ class Past:
 class Encoder(nn.Module):
     """A stack of Transformer blocks that any objective can train.
 
-    `offers` names what objectives and formats may ask for: `probes`, `segments`, `memory`, `signed positions`.
+    `offers` names what objectives and formats may ask for: `probes`, `segments`, `memory`, `signed positions`, and
+    `repeated positions` (several slots of a row may hold one position, and a probe embeds as `[MASK]` would there).
     """
 
     def __init__(

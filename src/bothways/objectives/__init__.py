@@ -10,6 +10,7 @@ from bothways.objectives.auxiliary import Auxiliary
 from bothways.objectives.base import Objective
 from bothways.objectives.causal import Causal, CausalSettings
 from bothways.objectives.masked import Masked, MaskedSettings
+from bothways.objectives.mpnet import MPNet, MPNetSettings
 from bothways.objectives.permutation import Permutation, PermutationSettings
 from bothways.objectives.sentence_pair import SentencePair, SentencePairSettings
 from bothways.objectives.span_boundary import SpanBoundary, SpanBoundarySettings
@@ -21,6 +22,7 @@ OBJECTIVES: dict[str, tuple[type[Settings], type[Objective]]] = {
     "masked": (MaskedSettings, Masked),
     "permutation": (PermutationSettings, Permutation),
     "causal": (CausalSettings, Causal),
+    "mpnet": (MPNetSettings, MPNet),
 }
 
 AUXILIARIES: dict[str, tuple[type[Settings], type[Auxiliary]]] = {

@@ -19,6 +19,8 @@ class Ranks:
     """[rows, slots]"""
     now: np.ndarray
     """[rows, slots]"""
+    leaves: np.ndarray | None = None
+    """[rows, slots]: the rank from which a slot is hidden again; absent: never."""
 
 
 def lay_out(
@@ -30,13 +32,15 @@ def lay_out(
     ranks: Ranks | None = None,
     probing: bool = False,
     truth: np.ndarray | None = None,
+    placeholders: int = 0,
 ) -> Batch:
     """Build the batch in which `scored` (bool [rows, slots]) is predicted.
 
     `tokens` are the rows as the model sees them. With `probing`, each scored slot is predicted by a probe that looks
     one rank before its own; else by the slot itself. `truth` (int [rows, slots]) is what each slot is to predict, its
-    own token unless it is given. Padding is never seen. In a stream row, everything in the second block enters and
-    looks later than everything in the first, whose states become the next row's memory.
+    own token unless it is given. The last `placeholders` slots are no text. Padding is never seen. In a stream row,
+    everything in the second block enters and looks later than everything in the first, whose states become the next
+    row's memory.
     """
     enters, now = _ranked(examples, ranks, examples.tokens == vocabulary.pad)
     flat = np.flatnonzero(scored)
@@ -44,7 +48,7 @@ def lay_out(
     probes = None
     if probing:
         assert now is not None
-        probes, is_filled = _probes(flat, scored.shape)
+        probes, is_filled = line_up(flat, scored.shape)
         rows, slots = scored.shape
         width = slots + probes.shape[1]
         filled_targets = np.full(probes.shape, IGNORED)
@@ -56,7 +60,7 @@ def lay_out(
         flat = (np.arange(0, rows * width, width)[:, None] + np.arange(slots, width)).ravel()
         asked = np.tile(np.arange(slots, width), (rows, 1))
     else:
-        asked, _ = _probes(flat, scored.shape)
+        asked, _ = line_up(flat, scored.shape)
     backward = read_backward(examples.positions)
     return Batch(
         tokens=_tensor(tokens),
@@ -69,11 +73,25 @@ def lay_out(
         documents=None if examples.documents is None else _tensor(examples.documents),
         runs=None if examples.documents is None or enters is not None else _runs(examples.documents),
         enters=None if enters is None else _tensor(enters),
+        leaves=None if ranks is None or ranks.leaves is None else _tensor(ranks.leaves),
         now=None if now is None else _tensor(now),
         backward=torch.from_numpy(backward) if backward.any() else None,
         labels=None if examples.labels is None else _tensor(examples.labels),
         carry=examples.carry,
+        placeholders=placeholders,
     )
+
+
+def draw_ranks(permuted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a random order 1, 2, 3... of each row's permuted slots, int64 [rows, slots]; 0 for the others."""
+    slots = np.flatnonzero(permuted)
+    row = slots // permuted.shape[1]
+    before = np.searchsorted(row, np.arange(len(permuted)))
+    ranks = np.zeros(permuted.shape, dtype=np.int64)
+    # Sorted by row and then by chance: rows stay where they are, so number i of all has the row `row[i]`.
+    order = np.argsort(row + rng.random(len(row)))
+    ranks.ravel()[slots[order]] = np.arange(1, len(row) + 1) - before[row]
+    return ranks
 
 
 def _ranked(
@@ -102,12 +120,12 @@ def _delay(ranks: np.ndarray, second_block: int, later: np.ndarray) -> np.ndarra
     return delayed
 
 
-def _probes(scored: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the scored slots of each row [rows, probes], and which of them are real (rows are filled up).
+def line_up(chosen: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the chosen slots of each row [rows, most], and which of them are real (rows are filled up with slot 0).
 
-    `scored` counts slots through the rows of `shape`, rising.
+    `chosen` counts slots through the rows of `shape`, rising.
     """
-    row, slot = np.divmod(scored, shape[1])
+    row, slot = np.divmod(chosen, shape[1])
     count = np.bincount(row, minlength=shape[0])
     is_filled = np.arange(max(1, count.max(initial=0))) < count[:, None]
     probes = np.zeros(is_filled.shape, dtype=np.int64)

@@ -19,7 +19,7 @@ from pydantic import Field
 from bothways.batch import Batch, Examples
 from bothways.config import Settings
 from bothways.objectives.base import Objective
-from bothways.objectives.layout import Ranks, lay_out
+from bothways.objectives.layout import Ranks, draw_ranks, lay_out
 from bothways.objectives.masking import (
     choose_spans,
     choose_spans_as_released,
@@ -59,7 +59,7 @@ class Permutation(Objective):
         if self.settings.specials == "original":
             permuted = scored | (self.vocabulary.is_special[tokens] & (tokens != self.vocabulary.pad))
         second = examples.second_block
-        ranks = _join([_draw_ranks(block, rng) for block in _split(permuted, second)], tokens.shape)
+        ranks = _join([draw_ranks(block, rng) for block in _split(permuted, second)], tokens.shape)
         return lay_out(examples, tokens, scored, self.vocabulary, ranks=Ranks(ranks, ranks), probing=True)
 
     def cloze(self, examples: Examples, hidden: np.ndarray, asked: np.ndarray) -> Batch:
@@ -146,15 +146,3 @@ def _join(blocks: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
 def _turned(slots: np.ndarray, backward: np.ndarray) -> np.ndarray:
     """Turn round the rows that are read from right to left, so that their words begin with their first piece."""
     return np.where(backward[:, None], slots[:, ::-1], slots)
-
-
-def _draw_ranks(permuted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a random order 1, 2, 3... of each row's permuted slots, int64 [rows, slots]; 0 for the others."""
-    slots = np.flatnonzero(permuted)
-    row = slots // permuted.shape[1]
-    before = np.searchsorted(row, np.arange(len(permuted)))
-    ranks = np.zeros(permuted.shape, dtype=np.int64)
-    # Sorted by row and then by chance: rows stay where they are, so number i of all has the row `row[i]`.
-    order = np.argsort(row + rng.random(len(row)))
-    ranks.ravel()[slots[order]] = np.arange(1, len(row) + 1) - before[row]
-    return ranks

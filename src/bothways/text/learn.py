@@ -21,8 +21,11 @@ from bothways.errors import DataError
 from bothways.text.sample import count_characters, num_frequent_words, take_sample
 from bothways.text.unigram import XLNET_SPECIALS, learn_unigram
 
-BERT_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-"""Ids 0 to 4."""
+SPECIALS = {
+    "bert": ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"),
+    "mpnet": ("<s>", "<pad>", "</s>", "[UNK]", "<mask>"),
+}
+"""Ids 0 to 4 of a WordPiece vocabulary."""
 _LEAST_AUTO = 512
 """No text is so small that fewer entries are tried (byte-level BPE needs 256 for the bytes)."""
 _COVERAGE = 0.9999
@@ -42,6 +45,9 @@ class TokenizerSettings(Settings):
     """The size that "auto" never exceeds: the published model's."""
     lowercase: bool = False
     """Whether case (and, with WordPiece, accents) is removed, as in BERT's uncased models."""
+    specials: Literal["bert", "mpnet"] = "bert"
+    """WordPiece's special tokens, numbered in this order: BERT's [PAD], [UNK], [CLS], [SEP], [MASK], or MPNet's <s>,
+    <pad>, </s>, [UNK], <mask>, because `transformers` takes token 1 of an MPNet for padding."""
     path: str | None = None
     """An existing tokenizer.json or Hugging Face folder, used instead of learning one."""
 
@@ -55,7 +61,7 @@ def train_tokenizer(texts: Iterable[str], settings: TokenizerSettings) -> Tokeni
     if not any(text.strip() for text in sample):
         raise DataError("cannot learn a vocabulary: the training text is empty; give data.train more text")
     wanted = vocabulary_goal(sample, settings)
-    tokenizer = _LEARNERS[settings.kind](sample, wanted, settings.lowercase)
+    tokenizer = _LEARNERS[settings.kind](sample, wanted, settings)
     _check_size(tokenizer.get_vocab_size(), settings)
     return tokenizer
 
@@ -83,42 +89,46 @@ def _check_size(size: int, settings: TokenizerSettings) -> None:
     )
 
 
-def _learn_wordpiece(texts: list[str], size: int, lowercase: bool) -> Tokenizer:
-    tokenizer = wordpiece({}, lowercase)
+def _learn_wordpiece(texts: list[str], size: int, settings: TokenizerSettings) -> Tokenizer:
+    specials = SPECIALS[settings.specials]
+    tokenizer = wordpiece({}, settings.lowercase)
     characters = count_characters(texts)
-    alphabet = _alphabet(_normalised(characters, tokenizer.normalizer), (size - len(BERT_SPECIALS)) // 2)
+    alphabet = _alphabet(_normalised(characters, tokenizer.normalizer), (size - len(specials)) // 2)
     inner = ["##" + letter for letter in alphabet if not _stands_alone(letter)]
     trainer = trainers.WordPieceTrainer(
         vocab_size=size,
-        special_tokens=[*BERT_SPECIALS, *inner],
+        special_tokens=[*specials, *inner],
         initial_alphabet=alphabet,
         limit_alphabet=len(alphabet),
         min_frequency=2,
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return wordpiece(tokenizer.get_vocab(), lowercase)
+    return wordpiece(tokenizer.get_vocab(), settings.lowercase)
 
 
 def wordpiece(vocabulary: dict[str, int], lowercase: bool) -> Tokenizer:
-    """Return BERT's tokenizer with a vocabulary: its normaliser, its words, greedy longest pieces."""
+    """Return BERT's tokenizer with a vocabulary: its normaliser, its words, greedy longest pieces.
+
+    MPNet's vocabulary holds BERT's special tokens too, as leftovers.
+    """
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece(prefix="##")
-    tokenizer.add_special_tokens([token for token in BERT_SPECIALS if token in vocabulary])
+    specials = SPECIALS["mpnet" if "<pad>" in vocabulary else "bert"]
+    tokenizer.add_special_tokens([token for token in specials if token in vocabulary])
     return tokenizer
 
 
-def _learn_unigram(texts: list[str], size: int, lowercase: bool) -> Tokenizer:
-    return learn_unigram(
-        texts, _alphabet(count_characters(texts), (size - len(XLNET_SPECIALS)) // 2), size, lowercase
-    )
+def _learn_unigram(texts: list[str], size: int, settings: TokenizerSettings) -> Tokenizer:
+    alphabet = _alphabet(count_characters(texts), (size - len(XLNET_SPECIALS)) // 2)
+    return learn_unigram(texts, alphabet, size, settings.lowercase)
 
 
-def _learn_bpe(texts: list[str], size: int, lowercase: bool) -> Tokenizer:
+def _learn_bpe(texts: list[str], size: int, settings: TokenizerSettings) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
-    lower = [normalizers.Lowercase()] if lowercase else []
+    lower = [normalizers.Lowercase()] if settings.lowercase else []
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), *lower])
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     tokenizer.decoder = decoders.ByteLevel()

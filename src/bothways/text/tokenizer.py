@@ -72,8 +72,8 @@ def vocabulary_of(tokenizer: Tokenizer) -> Vocabulary:
     tokens = [""] * size
     for token, number in ids.items():
         tokens[number] = token
-    roles = {role: _find(role, names, ids) for role, names in _ROLES.items()}
     added = {number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+    roles = {role: _find(role, names, ids, added) for role, names in _ROLES.items()}
     is_special = np.array(
         [i in added or _CONTROL.fullmatch(token) is not None for i, token in enumerate(tokens)]
     )
@@ -175,8 +175,9 @@ def _from_bert_words(path: Path) -> Tokenizer:
     return wordpiece(vocabulary, bool(settings.get("do_lower_case", not has_capitals)))
 
 
-def _find(role: str, names: tuple[str, ...], ids: dict[str, int]) -> int:
-    for name in names:
+def _find(role: str, names: tuple[str, ...], ids: dict[str, int], special: set[int]) -> int:
+    # What the tokenizer calls special goes first: MPNet pads with <pad>, and [PAD] is a leftover in its vocabulary.
+    for name in sorted(names, key=lambda name: ids.get(name) not in special):
         if name in ids:
             return ids[name]
     raise DataError(

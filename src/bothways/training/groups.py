@@ -29,7 +29,7 @@ XLNet's released code (2019) decays the probe vector, and the attention biases t
 
 ATTENTION_BIAS = DECAYS[0][0]
 BLOCK = re.compile(r"(?:.*\.)?blocks\.(\d+)\.")
-EMBEDDINGS = re.compile(r"(?:.*\.)?embeddings\.")
+EMBEDDINGS = re.compile(r"(?:.*\.)?(?:embeddings|look)\.")
 
 
 class OptimizerSettings(Settings):
@@ -70,7 +70,10 @@ def decays(name: str, parameter: Tensor, settings: OptimizerSettings) -> bool:
 
 
 def depth(name: str, blocks: int) -> int:
-    """Return how far from the text a parameter lies: 0 embeddings, 1 to `blocks` the blocks, one more all above."""
+    """Return how far from the text a parameter lies: 0 embeddings, 1 to `blocks` the blocks, one more all above.
+
+    What all blocks share (MPNet's biases by distance) lies as near as embeddings: the first block needs it.
+    """
     if block := BLOCK.match(name):
         return int(block[1]) + 1
     return 0 if EMBEDDINGS.match(name) else blocks + 1

@@ -34,7 +34,7 @@ from bothways.model.settings import EncoderSettings
 from bothways.model.visibility import visible
 from bothways.vocabulary import Vocabulary
 
-BERT_OFFERS = frozenset({"probes", "segments"})
+BERT_OFFERS = frozenset({"probes", "segments", "repeated positions"})
 
 
 class BertSettings(EncoderSettings):

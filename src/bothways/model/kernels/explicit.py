@@ -5,6 +5,7 @@
 
     dV = Dᵀ dO,  dD = dO Vᵀ,  dW = dD where kept,  dS = W ∘ (dW - Σ W ∘ dW)
     dQ = scale · dS K,  dK = scale · dSᵀ Q,  dG = shift⁻¹(dS),  dP = scale · dG R,  dR = scale · Σ dGᵀ P
+    d(hiding) = dS       if it holds a bias that is learned
 
 What makes it fast (docs/lab-notes.md, attention): rows are taken in groups whose scores stay in the cache; passes over
 scores are in place; weights and dropout mask are one tensor, a dropped weight carrying a minus sign; a transposed
@@ -47,7 +48,8 @@ def attend(
 ) -> Tensor:
     """Return softmax(scale · (query keyᵀ + positions) + hiding) value, [B, H, Q, D].
 
-    `query` [B, H, Q, E], `key` [B, H, K, E], `value` [B, H, K, D], `hiding` [B, 1, Q, K] or None.
+    `query` [B, H, Q, E], `key` [B, H, K, E], `value` [B, H, K, D], `hiding` None, [B, 1, Q, K] or, with a bias of each
+    head, [B, H, Q, K].
     """
     placed, encodings = (None, None) if far is None else (far.placed, far.encodings)
     mixed: Tensor = _Attention.apply(  # type: ignore[no-untyped-call]
@@ -93,6 +95,7 @@ class _Attention(torch.autograd.Function):
             mixed.mul_(1 / staying(dropout))
         ctx.save_for_backward(query, key, value, placed, encodings, weights, mixed)
         ctx.scale, ctx.dropout, ctx.far = scale, dropout, far
+        ctx.hiding_shape = None if hiding is None else hiding.shape
         return mixed
 
     @staticmethod
@@ -116,7 +119,10 @@ class _Attention(torch.autograd.Function):
         of_positions: tuple[Tensor | None, Tensor | None] = (None, None)
         if ctx.far is not None:
             of_positions = _Positions(placed, encodings, ctx.far).gradients(d_scores)
-        return d_query, d_key, d_value, *of_positions, None, None, None, None
+        d_hiding = None
+        if ctx.needs_input_grad[5]:
+            d_hiding = d_scores.div_(ctx.scale).sum_to_size(ctx.hiding_shape)
+        return d_query, d_key, d_value, *of_positions, d_hiding, None, None, None
 
 
 class _Positions:

@@ -13,8 +13,9 @@ from torch import Tensor
 
 
 def take(hidden: Tensor, wanted: Tensor) -> Tensor:
-    """Return [rows, wanted, width] of `hidden` [rows, queries, width] at `wanted` int64 [rows, wanted]."""
-    return hidden.gather(1, wanted[:, :, None].expand(-1, -1, hidden.shape[2]))
+    """Return [rows, wanted, ...] of `hidden` [rows, queries, ...] at `wanted` int64 [rows, wanted]."""
+    rest = hidden.shape[2:]
+    return hidden.gather(1, wanted.view(*wanted.shape, *(1 for _ in rest)).expand(-1, -1, *rest))
 
 
 def spread(taken: Tensor, wanted: Tensor, queries: int) -> Tensor:
