@@ -19,6 +19,7 @@ from bothways.objectives.sentence_pair import SentencePairSettings
 ZERO = {
     "bert": {"attention.query.bias", "feed_forward.inner.bias", "embeddings.norm.bias", "head.bias"},
     "transformer_xl": {"feed_forward.inner.bias", "attention_norm.bias", "head.bias"},
+    "modern": {"head.bias"},
 }
 DRAWN = {
     "bert": {
@@ -35,6 +36,12 @@ DRAWN = {
         "attention.segment_bias",
         "attention.segments",
         "attention.distance.weight",
+    },
+    "modern": {
+        "embeddings.tokens.weight",
+        "attention.query.weight",
+        "feed_forward.gate.weight",
+        "transform.dense.weight",
     },
 }
 

@@ -36,6 +36,11 @@ _THEIRS = {
         "fill-mask",
         "This is a whole model with ELECTRA's embeddings; `AutoModel` leaves its head out.",
     ),
+    "ModernBertForMaskedLM": _Theirs(
+        "AutoModelForMaskedLM",
+        "fill-mask",
+        "`AutoModel` leaves its head out. Rows may be of any length: positions are rotary.",
+    ),
     "GPT2LMHeadModel": _Theirs("AutoModelForCausalLM", "text-generation", "It reads from left to right."),
     "XLNetLMHeadModel": _Theirs(
         "XLNetLMHeadModel",

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from bothways.errors import CheckpointError
+from bothways.interop.modern import read_modern, write_modern
 from bothways.model.backbones import BACKBONES
 from bothways.model.backbones.bert import BertSettings
+from bothways.model.backbones.modern import ModernSettings
 from bothways.model.backbones.transformer_xl import TransformerXLSettings
 from bothways.model.settings import EncoderSettings
 from bothways.text.tokenizer import Layout
@@ -147,12 +147,12 @@ def _read_gpt2(config: Mapping[str, Any]) -> Config:
     }
 
 
-def _write_variant(settings: BertSettings, vocabulary: Vocabulary) -> Config:
+def _write_variant(settings: EncoderSettings, vocabulary: Vocabulary) -> Config:
     return settings.model_dump() | {"vocab_size": vocabulary.size}
 
 
-def _read_variant(config: Mapping[str, Any]) -> Config:
-    return {name: config[name] for name in BertSettings.model_fields if name in config}
+def _read_variant(config: Mapping[str, Any], kind: type[EncoderSettings] = BertSettings) -> Config:
+    return {name: config[name] for name in kind.model_fields if name in config}
 
 
 def _write_xlnet(settings: TransformerXLSettings, vocabulary: Vocabulary) -> Config:
@@ -298,6 +298,34 @@ FAMILIES: dict[str, Family] = {
             "tie_word_embeddings": True,
         },
     ),
+    "modern": Family(
+        model_type="modernbert",
+        write=write_modern,
+        read=read_modern,
+        layout="cls_first",
+        objective="masked",
+        architecture="ModernBertForMaskedLM",
+        architecture_with_pairs="ModernBertForMaskedLM",
+        demands={
+            "hidden_activation": "gelu",
+            "classifier_activation": "gelu",
+            "attention_bias": False,
+            "mlp_bias": False,
+            "norm_bias": False,
+            "classifier_bias": False,
+            "decoder_bias": True,
+            "tie_word_embeddings": True,
+        },
+        settings={"activation": "gelu", "num_segments": 0},
+    ),
+    "modern_variant": Family(
+        model_type="bothways_modern",
+        write=_write_variant,
+        read=lambda config: _read_variant(config, ModernSettings),
+        layout="cls_first",
+        objective="masked",
+        backbone="modern",
+    ),
 }
 """By our name of the backbone or of its variant; a model is of the first family that its settings fit."""
 
@@ -319,7 +347,7 @@ def backbone_of(config: Mapping[str, Any], folder: Path) -> tuple[str, EncoderSe
             _refuse_variants(config, family, folder)
             try:
                 return name, BACKBONES[family.backbone or name][0].model_validate(family.read(config))
-            except (KeyError, ValidationError) as error:
+            except (KeyError, ValueError) as error:
                 why = " ".join(str(error).split())
                 raise CheckpointError(
                     f"{folder}/config.json cannot be used: {why}; check the folder"

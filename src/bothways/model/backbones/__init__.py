@@ -12,6 +12,7 @@ from bothways.model.backbones.bert import (
     BertSettings,
     build_bert,
 )
+from bothways.model.backbones.modern import MODERN_NAMES, MODERN_OFFERS, ModernSettings, build_modern
 from bothways.model.backbones.transformer_xl import (
     TRANSFORMER_XL_NAMES,
     TRANSFORMER_XL_OFFERS,
@@ -26,9 +27,14 @@ from bothways.vocabulary import Vocabulary
 BACKBONES: dict[str, tuple[type[EncoderSettings], Callable[[Any, Vocabulary], Encoder]]] = {
     "bert": (BertSettings, build_bert),
     "transformer_xl": (TransformerXLSettings, build_transformer_xl),
+    "modern": (ModernSettings, build_modern),
 }
 
-OFFERS: dict[str, frozenset[str]] = {"bert": BERT_OFFERS, "transformer_xl": TRANSFORMER_XL_OFFERS}
+OFFERS: dict[str, frozenset[str]] = {
+    "bert": BERT_OFFERS,
+    "transformer_xl": TRANSFORMER_XL_OFFERS,
+    "modern": MODERN_OFFERS,
+}
 """What each backbone can do for objectives and formats; where its settings decide it, `offers_of` knows."""
 
 NAMES: dict[str, Names] = {
@@ -37,6 +43,7 @@ NAMES: dict[str, Names] = {
     "electra": ELECTRA_NAMES,
     "gpt2": GPT2_NAMES,
     "transformer_xl": TRANSFORMER_XL_NAMES,
+    "modern": MODERN_NAMES,
 }
 """How parameters are called in a Hugging Face folder: by backbone, and by those variants that are called otherwise."""
 
