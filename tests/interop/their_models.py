@@ -21,6 +21,11 @@ LINES = [
 ]
 SENTENCE, SECOND = "the quick fox knows why", "nobody jumps over dogs"
 SHAPE = {"layers": 2, "width": 32, "heads": 2, "feed_forward": 48}
+OWN: dict[str, dict[str, Any]] = {
+    "bert": {"max_positions": 40},
+    "transformer_xl": {"memory": 20, "attention_dropout": 0.3},
+    "modern": {"window": 2, "dropout": 0.2, "attention_dropout": 0.3},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,9 +46,7 @@ class Case:
     @property
     def settings(self):
         """The settings of the backbone that are its own."""
-        if self.backbone == "bert":
-            return {"max_positions": 40, **BERT_VARIANTS.get(self.variant, {})}
-        return {"memory": 20, "attention_dropout": 0.3}
+        return {**OWN[self.backbone], **BERT_VARIANTS.get(self.variant, {})}
 
 
 BERT = Case("bert", "masked", False, "wordpiece", "BertForMaskedLM")
@@ -54,9 +57,10 @@ CROSSED = Case("transformer_xl", "masked", False, "unigram", "XLNetLMHeadModel")
 ROBERTA = Case("bert", "masked", False, "bpe", "RobertaForMaskedLM", "roberta")
 ELECTRA = Case("bert", "masked", False, "wordpiece", "ElectraForMaskedLM", "electra")
 ELECTRA_PAIR = Case("bert", "masked", True, "wordpiece", "ElectraForMaskedLM", "electra")
+MODERN = Case("modern", "masked", False, "bpe", "ModernBertForMaskedLM")
 GPT2 = Case("bert", "masked", False, "bpe", "GPT2LMHeadModel", "gpt2")
 """Not in `CASES`, because transformers lets this family see only one side, which a masked model does not."""
-CASES = [BERT, BERT_PAIR, XLNET, XLNET_PAIR, CROSSED, ROBERTA, ELECTRA, ELECTRA_PAIR]
+CASES = [BERT, BERT_PAIR, XLNET, XLNET_PAIR, CROSSED, ROBERTA, ELECTRA, ELECTRA_PAIR, MODERN]
 
 
 def built(case: Case, tokenizer: Any, **shape: Any):

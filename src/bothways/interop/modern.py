@@ -79,15 +79,15 @@ def _global_every(config: Mapping[str, Any], layers: int) -> int:
     for every in (said, *range(1, layers + 1)):
         if types == _layer_types(layers, every):
             return every
-    raise ValueError(
-        f"layer_types={types} does not begin with a global layer that comes back every few layers"
-    )
+    raise ValueError(f"layer_types={types} does not begin with a global layer that returns every few layers")
 
 
 def _theta(config: Mapping[str, Any], kind: str, old: str, published: float) -> float | None:
     """Return the base of rotary positions; raise `ValueError` for positions that are scaled."""
     rotary = (config.get("rope_parameters") or {}).get(kind) or {}
-    if rotary.get("rope_type", "default") != "default" or config.get("rope_scaling"):
-        raise ValueError("its rotary positions are scaled")
+    if rotary.get("rope_type", "default") != "default":
+        raise ValueError(
+            f"rope_parameters={config['rope_parameters']} scale positions, which is not supported"
+        )
     theta: float | None = rotary.get("rope_theta", config.get(old, published))
     return theta
