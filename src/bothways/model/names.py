@@ -68,7 +68,7 @@ def all_ours(theirs: Mapping[str, Tensor], names: Names, heads: int) -> dict[str
     for name, tensor in theirs.items():
         if places := _places(name, names):
             whole = to_ours(tensor, places[0][1], heads)
-            ours |= dict(zip((place for place, _ in places), whole.chunk(len(places)), strict=True))
+            ours |= dict(zip((place for place, _ in places), whole.tensor_split(len(places)), strict=True))
     return ours
 
 

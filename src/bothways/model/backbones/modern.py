@@ -97,20 +97,20 @@ class ModernSight(nn.Module):
     def forward(self, batch: Batch, memory: Memory | None, dtype: torch.dtype) -> Sight:
         if memory is not None:
             raise ValueError("modern keeps no memory")
-        shape = self.settings
+        settings = self.settings
         seen = visible(batch)
-        within = windowed(batch, seen, shape.window)
+        within = windowed(batch, seen, settings.window)
         everywhere = Sight.of(seen, dtype)
         near = everywhere if within is seen else Sight.of(within, dtype)
-        head = shape.width // shape.heads
+        head = settings.width // settings.heads
         return dataclasses.replace(
             everywhere,
             runs=Runs.of(batch),
-            turns=turns_of(batch, head, shape.global_theta, dtype),
+            turns=turns_of(batch, head, settings.global_theta, dtype),
             near=dataclasses.replace(
                 near,
-                runs=Runs.of(batch, shape.window),
-                turns=turns_of(batch, head, shape.local_theta, dtype),
+                runs=Runs.of(batch, settings.window),
+                turns=turns_of(batch, head, settings.local_theta, dtype),
             ),
         )
 
