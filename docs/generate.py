@@ -18,6 +18,7 @@ from bothways.objectives import AUXILIARIES, OBJECTIVES
 from bothways.recipe import annotated, crossed, needs_of_format, offers_of_format, refusal, resolve
 from bothways.recipe_files import names
 from bothways.training.optimizer import OPTIMIZERS
+from bothways.training.settings import TrainingSettings
 
 FOLDER = Path(__file__).parent
 WIDTH = 100
@@ -73,7 +74,6 @@ def _recipes() -> list[str]:
     for name in names():
         recipe = resolve(name)
         backbone, training = recipe.backbone, recipe.training
-        budget = f"{training.steps:,} steps" if training.steps else f"{training.minutes:g} minutes"
         objective = " + ".join([recipe.objective.kind, *(extra.kind for extra in recipe.extras)])
         cells = (
             f"`{name}`",
@@ -83,10 +83,15 @@ def _recipes() -> list[str]:
             f"{recipe.format.kind} of {recipe.format.length}",
             f"{training.batch:,}",
             f"{training.optimizer.learning_rate:g}",
-            budget,
+            _budget(training),
         )
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _budget(training: TrainingSettings) -> str:
+    amounts = {"steps": training.steps, "tokens": training.tokens, "minutes": training.minutes}
+    return next(f"{amount:,.15g} {what}" for what, amount in amounts.items() if amount)
 
 
 def _compatibility() -> list[str]:

@@ -68,6 +68,9 @@ BERT_VARIANTS: dict[str, dict[str, Any]] = {
 
 BACKBONE_CASES: dict[str, tuple[str, dict[str, Any]]] = {
     **{kind: (kind, {}) for kind in BACKBONES},
+    # Local layers must have something that they do not see.
+    "modern": ("modern", {"window": 3}),
+    "modern with segments": ("modern", {"window": 3, "num_segments": 2}),
     **{named: ("bert", settings) for named, settings in BERT_VARIANTS.items()},
 }
 
@@ -321,7 +324,8 @@ CASES = [case for case in EVERY_CASE if refusal(crossed(*case.cell)) is None] + 
     # A variant changes what no objective's choice of positions can tell apart: one case of each plan is enough.
     Case(objective, variant, rows)
     for objective in ("masked token", "permutation span context")
-    for variant in BERT_VARIANTS
+    for variant in BACKBONE_CASES
+    if variant not in BACKBONES
     for rows in FORMATS
     if rows != "stream"
 ]

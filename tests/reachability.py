@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from bothways.batch import Batch, Memory
-from bothways.model.visibility import visible
+from bothways.model.visibility import visible, windowed
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,19 @@ class Known:
 
 
 def reach(
-    batch: Batch, shown: Tensor, layers: int, *, memory: Known | None = None, memory_length: int = 0
+    batch: Batch,
+    shown: Tensor,
+    layers: int,
+    *,
+    memory: Known | None = None,
+    memory_length: int = 0,
+    windows: Sequence[int | None] | None = None,
 ) -> tuple[Tensor, Known]:
     """Return what every query may know after all layers, bool [rows, queries, sources], and what is remembered.
 
     `shown` bool [rows, slots, sources] says which sources each slot's own embedding holds; probes hold none. A query
-    knows what it knew, and what every slot or remembered slot that it sees knew one layer below.
+    knows what it knew, and what every slot or remembered slot that it sees knew one layer below. `windows` says how far
+    each layer sees, where they differ.
     """
     remembered = None if memory is None else _as_memory(memory)
     sees = visible(batch, remembered)
@@ -35,11 +42,13 @@ def reach(
         sees = torch.ones(len(shown), queries, keys, dtype=torch.bool)
     known = torch.cat([shown, shown.new_zeros(len(shown), batch.num_probes, shown.shape[2])], dim=1)
     before = []
-    for layer in range(layers):
+    for layer, window in enumerate(windows or [None] * layers):
         slots = known[:, : batch.num_slots]
         before.append(slots)
         source = slots if memory is None else torch.cat([memory.layers[layer], slots], dim=1)
-        known = known | (torch.bmm(sees.float(), source.float()) > 0)
+        near = sees if window is None else windowed(batch, sees, window)
+        assert near is not None
+        known = known | (torch.bmm(near.float(), source.float()) > 0)
     return known, _remember(batch, before, memory, memory_length)
 
 

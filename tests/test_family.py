@@ -43,6 +43,12 @@ CASES = {
             *STREAM,
         ],
     ),
+    "modern": ("modern-tiny", ["backbone.window=4"]),
+    "modern on pairs": (
+        "modern-tiny",
+        ["format.kind=pairs", "backbone.num_segments=2", "extras=[{kind: sentence_pair}]"],
+    ),
+    "modern from left to right": ("modern-tiny", ["objective.kind=causal", "backbone.window=4"]),
 }
 
 

@@ -58,6 +58,30 @@ def test_a_recipe_has_the_shape_of_its_size(family: str, size: str) -> None:
     assert backbone.feed_forward == 4 * backbone.width
 
 
+def test_modernberts_recipes_have_the_published_shapes_and_rates() -> None:
+    base, large = resolve("modern-base"), resolve("modern-large")
+    shapes = [
+        (recipe.backbone.layers, recipe.backbone.width, recipe.backbone.heads, recipe.backbone.feed_forward)
+        for recipe in (base, large)
+    ]
+    assert shapes == [(22, 768, 12, 1152), (28, 1024, 16, 2624)]
+    for recipe, rate, rows, warmup in ((base, 8e-4, 4608, 3e9), (large, 5e-4, 4928, 2e9)):
+        training = recipe.training
+        assert (training.optimizer.learning_rate, training.batch) == (rate, rows)
+        assert training.optimizer.weight_decay * rate == pytest.approx(1e-5)
+        assert training.tokens == 1_719 * 10**9
+        assert training.schedule.warmup * training.tokens == pytest.approx(warmup, rel=0.01)
+        assert recipe.objective.rate == 0.3
+        check(recipe)
+
+
+@pytest.mark.parametrize("size", ["tiny", "mini", "small"])
+def test_a_small_modernbert_has_as_many_weights_in_its_blocks_as_a_bert_of_that_size(size: str) -> None:
+    modern, bert = resolve(f"modern-{size}").backbone, resolve(f"bert-{size}").backbone
+    assert (modern.layers, modern.width, modern.heads) == (bert.layers, bert.width, bert.heads)
+    assert 3 * modern.feed_forward == pytest.approx(2 * bert.feed_forward, rel=0.04)
+
+
 def test_the_published_hyper_parameters_are_those_of_the_papers() -> None:
     bert, xlnet = resolve("bert-base"), resolve("xlnet-large")
     assert (bert.training.steps, bert.training.batch, bert.training.schedule.warmup) == (1_000_000, 256, 0.01)
@@ -230,6 +254,7 @@ def test_a_wrong_setting_is_refused_in_one_line_with_the_nearest(word: str, mess
             "format pairs needs segments, which backbone bert with num_segments=1",
         ),
         ("roberta-tiny", ["format.kind=pairs"], "set backbone.num_segments=2"),
+        ("modern-tiny", ["format.kind=pairs"], "set backbone.num_segments=2"),
         ("xlnet-tiny", ["format.kind=packed"], "set backbone.memory=0 or format.kind=stream"),
         (
             "xlnet-tiny",

@@ -132,7 +132,7 @@ def _check_backbone(recipe: Recipe) -> None:
                 )
             raise UsageError(
                 f"{who} needs {_and(missing)}, which backbone {backbone} does not offer; "
-                f"set {_better_choice(backbone, form, objective)}"
+                f"set {_better_choice(recipe)}"
             )
     memory = getattr(recipe.backbone, "memory", 0)
     if memory and "memory" not in demands[f"format {form}"]:
@@ -142,20 +142,26 @@ def _check_backbone(recipe: Recipe) -> None:
         )
 
 
-def _better_choice(backbone: str, form: str, objective: str) -> str:
+def _better_choice(recipe: Recipe) -> str:
     """Return the words that set a backbone or a format with which the others go, or both where one is not enough."""
+    wanted = OBJECTIVES[recipe.objective.kind][1].needs
+    offers = {
+        kind: offers_of(settings.model_validate({"size": "tiny"}))
+        for kind, (settings, _) in BACKBONES.items()
+    }
+    offers[recipe.backbone.kind] = offers_of(recipe.backbone)
     fitting = [
-        (other, kind)
-        for kind in FORMATS
-        for other, offers in OFFERS.items()
-        if needs_of_format(FORMATS[kind][0]()) | OBJECTIVES[objective][1].needs <= offers
+        (backbone, form)
+        for form in FORMATS
+        for backbone, offered in offers.items()
+        if needs_of_format(FORMATS[form][0]()) | wanted <= offered
     ]
-    backbones = [other for other, kind in fitting if kind == form]
-    forms = [kind for other, kind in fitting if other == backbone]
+    backbones = [backbone for backbone, form in fitting if form == recipe.format.kind]
+    forms = [form for backbone, form in fitting if backbone == recipe.backbone.kind]
     words = [f"backbone.kind={' or '.join(backbones)}"] * bool(backbones)
     words += [f"format.kind={' or '.join(forms)}"] * bool(forms)
-    other, kind = fitting[0]
-    return ", or ".join(words) or f"format.kind={kind} backbone.kind={other}"
+    backbone, form = fitting[0]
+    return ", or ".join(words) or f"format.kind={form} backbone.kind={backbone}"
 
 
 def _check_extras(recipe: Recipe) -> None:

@@ -17,6 +17,7 @@ from their_models import (
     CROSSED,
     ELECTRA,
     GPT2,
+    MODERN,
     MPNET,
     ROBERTA,
     SECOND,
@@ -34,6 +35,7 @@ from bothways.interop.folder import describe, named_parameters, read_model, writ
 from bothways.interop.weights import read_weights
 from bothways.model.backbones import NAMES
 from bothways.model.backbones.bert import BertSettings
+from bothways.model.backbones.modern import ModernSettings
 from bothways.model.backbones.mpnet import MPNetSettings
 from bothways.model.backbones.transformer_xl import TransformerXLSettings
 from bothways.objectives.permutation import PermutationSettings
@@ -163,6 +165,15 @@ def their_gpt2(vocabulary, **values):
     return transformers.GPT2LMHeadModel(config)
 
 
+def their_modern(vocabulary, **values):
+    config = transformers.ModernBertConfig(**{
+        "vocab_size": vocabulary.size, "hidden_size": 32, "num_hidden_layers": 5, "num_attention_heads": 2,
+        "intermediate_size": 48, "initializer_range": 0.2, "local_attention": 4,
+        "pad_token_id": vocabulary.pad, **values,
+    })  # fmt: skip
+    return transformers.ModernBertForMaskedLM(config)
+
+
 def their_xlnet(vocabulary, **values):
     config = transformers.XLNetConfig(
         vocab_size=vocabulary.size, d_model=32, n_layer=2, n_head=2, d_inner=48,
@@ -184,6 +195,7 @@ def theirs(tokenizers, tmp_path):
             "mpnet": (their_mpnet, "mpnet", "cls_first"),
             "gpt2": (their_gpt2, "bpe", "cls_first"),
             "xlnet": (their_xlnet, "unigram", "cls_last"),
+            "modern": (their_modern, "bpe", "cls_first"),
         }[family]
         tokenizer = tokenizers[kind]
         model = make(vocabulary_of(tokenizer), **values).eval()
@@ -200,7 +212,7 @@ def theirs(tokenizers, tmp_path):
     return write
 
 
-@pytest.mark.parametrize("family", ["bert", "roberta", "electra", "gpt2", "mpnet", "xlnet"])
+@pytest.mark.parametrize("family", ["bert", "roberta", "electra", "gpt2", "mpnet", "xlnet", "modern"])
 def test_we_load_what_transformers_writes_with_the_same_logits(family, theirs):
     folder, model = theirs(family)
     ours, missing = read_model(folder)
@@ -233,7 +245,7 @@ def test_a_model_names_no_class_of_transformers_that_would_look_another_way(case
     assert (our_logits(again, encoded) - our_logits(model, encoded)).abs().max() == 0
 
 
-@pytest.mark.parametrize("family", ["roberta", "electra", "gpt2", "mpnet"])
+@pytest.mark.parametrize("family", ["roberta", "electra", "gpt2", "mpnet", "modern"])
 def test_a_bare_encoder_of_a_relative_of_bert_is_loaded_whole(family, theirs):
     folder, model = theirs(family)
     before = theirs_under_our_names(folder, family)
@@ -261,6 +273,42 @@ def test_distances_are_clamped_as_transformers_clamps_them(theirs, tmp_path):
     write_model(again, ours, PermutationSettings(), [], facts={})
     back, _, _ = loaded(again, "XLNetLMHeadModel")
     assert (their_logits(back, encoded) - found).abs().max() < TOLERANCE
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"layer_types": ["full_attention", *["sliding_attention"] * 4]},
+        {"layer_types": ["full_attention", "sliding_attention"] * 2 + ["full_attention"]},
+        {"global_attn_every_n_layers": 1},
+        {"global_rope_theta": 500.0, "local_rope_theta": 50.0, "local_attention": 7},
+        {"rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 50.0}}},
+    ],
+    ids=lambda values: next(iter(values)),
+)
+def test_modernbert_with_other_layers_and_rotary_positions_is_read_as_it_was_meant(values, theirs):
+    folder, model = theirs("modern", **values)
+    encoded = encode(folder, SENTENCE, SECOND)
+    found = our_logits(read_model(folder)[0], encoded)
+    assert (their_logits(model, encoded) - found).abs().max() < TOLERANCE
+
+
+def test_modernbert_is_read_from_a_config_of_before_version_5(theirs):
+    folder, model = theirs("modern", global_attn_every_n_layers=2, global_rope_theta=500.0)
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    old = {"global_attn_every_n_layers": 2, "global_rope_theta": 500.0, "position_embedding_type": "absolute"}
+    for new in ("layer_types", "rope_parameters"):
+        del config[new]
+    path.write_text(json.dumps(config | old))
+    ours, missing = read_model(folder)
+    assert missing == []
+    assert ours.encoder.settings.windows == [None, 2, None, 2, None]
+    assert (ours.encoder.settings.global_theta, ours.encoder.settings.local_theta) == (500.0, 10_000.0)
+    encoded = encode(folder, SENTENCE)
+    assert (their_logits(model, encoded) - our_logits(ours, encoded)).abs().max() < TOLERANCE
+    change(folder, local_rope_theta=None)  # there: as in global layers
+    assert read_model(folder)[0].encoder.settings.local_theta == 500.0
 
 
 def test_a_bare_encoder_is_loaded_and_what_it_lacks_is_named(theirs):
@@ -337,6 +385,11 @@ def test_what_has_no_place_in_transformers_is_kept_beside(written):
         BertSettings(size="tiny", num_segments=1, activation="relu", positions_after_padding=True),
         TransformerXLSettings(size="mini", memory=9, clamp=400, same_length=True, activation="relu"),
         MPNetSettings(size="mini", dropout=0.2, attention_dropout=0.3, max_positions=77, activation="relu"),
+        ModernSettings(size="mini", dropout=0.2, attention_dropout=0.3, window=5, global_every=2),
+        ModernSettings(size="base", global_every=4, global_theta=500.0, local_theta=50.0, norm_epsilon=1e-6),
+        ModernSettings(size="tiny", global_every=7),
+        ModernSettings(size="tiny", num_segments=2, window=9),
+        ModernSettings(size="tiny", activation="relu"),
     ],
 )
 def test_settings_come_back_from_their_configuration(settings, written, tmp_path):
@@ -360,11 +413,21 @@ def test_settings_decide_which_family_a_model_of_bert_belongs_to():
     # What transformers has no class for is kept under a name of ours.
     for values in ({"norm": "pre"}, {"num_segments": 1}, {"embedding_width": 64, "activation": "relu"}):
         assert family_of(BertSettings(size="tiny", **values)) == "bert_variant"
+    assert family_of(ModernSettings(size="tiny")) == "modern"
+    for values in ({"num_segments": 2}, {"activation": "relu"}):
+        assert family_of(ModernSettings(size="tiny", **values)) == "modern_variant"
 
 
-def test_a_variant_that_transformers_has_no_class_for_comes_back_and_says_so(written, monkeypatch):
-    monkeypatch.setitem(BERT_VARIANTS, "pre-norm bert", {"norm": "pre"})
-    folder, model = written(dataclasses.replace(BERT_PAIR, variant="pre-norm bert"))
+@pytest.mark.parametrize(
+    ("case", "values"),
+    [(BERT_PAIR, {"norm": "pre"}), (dataclasses.replace(MODERN, pair=True), {"num_segments": 2})],
+    ids=str,
+)
+def test_a_variant_that_transformers_has_no_class_for_comes_back_and_says_so(
+    case, values, written, monkeypatch
+):
+    monkeypatch.setitem(BERT_VARIANTS, "another", values)
+    folder, model = written(dataclasses.replace(case, variant="another"))
     again, missing = read_model(folder)
     assert missing == []
     assert_same_bits(named_parameters(*parts(again)), named_parameters(*parts(model)))
@@ -435,6 +498,13 @@ def refused(folder, kind=CheckpointError):
         (MPNET, "tie_word_embeddings", False),
         (GPT2, "scale_attn_by_inverse_layer_idx", True),
         (GPT2, "scale_attn_weights", False),
+        (MODERN, "norm_bias", True),
+        (MODERN, "mlp_bias", True),
+        (MODERN, "decoder_bias", False),
+        (MODERN, "hidden_activation", "relu"),
+        (MODERN, "classifier_activation", "relu"),
+        (MODERN, "layer_types", ["sliding_attention", "full_attention"]),
+        (MODERN, "rope_parameters", {"full_attention": {"rope_type": "yarn", "rope_theta": 1.0}}),
     ],
 )
 def test_variants_that_would_compute_something_else_are_refused(case, key, value, written):

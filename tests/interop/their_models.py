@@ -21,10 +21,11 @@ LINES = [
 ]
 SENTENCE, SECOND = "the quick fox knows why", "nobody jumps over dogs"
 SHAPE = {"layers": 2, "width": 32, "heads": 2, "feed_forward": 48}
-SETTINGS = {
+OWN: dict[str, dict[str, Any]] = {
     "bert": {"max_positions": 40},
     "transformer_xl": {"memory": 20, "attention_dropout": 0.3},
     "mpnet": {"max_positions": 40},
+    "modern": {"window": 2, "dropout": 0.2, "attention_dropout": 0.3},
 }
 
 
@@ -46,7 +47,7 @@ class Case:
     @property
     def settings(self):
         """The settings of the backbone that are its own."""
-        return {**SETTINGS[self.backbone], **BERT_VARIANTS.get(self.variant, {})}
+        return {**OWN[self.backbone], **BERT_VARIANTS.get(self.variant, {})}
 
 
 BERT = Case("bert", "masked", False, "wordpiece", "BertForMaskedLM")
@@ -60,6 +61,7 @@ ELECTRA_PAIR = Case("bert", "masked", True, "wordpiece", "ElectraForMaskedLM", "
 GPT2 = Case("bert", "causal", False, "bpe", "GPT2LMHeadModel", "gpt2")
 MPNET = Case("mpnet", "mpnet", False, "mpnet", "MPNetForMaskedLM")
 MPNET_MASKED = Case("mpnet", "masked", False, "mpnet", "MPNetForMaskedLM")
+MODERN = Case("modern", "masked", False, "bpe", "ModernBertForMaskedLM")
 CASES = [
     BERT,
     BERT_PAIR,
@@ -72,6 +74,7 @@ CASES = [
     GPT2,
     MPNET,
     MPNET_MASKED,
+    MODERN,
 ]
 
 

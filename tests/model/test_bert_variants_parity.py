@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-import torch.nn.functional as F
-from model_cases import LENGTH, PAD, SIZE, is_padding, make_encoder, make_objective, pairs, rng
-from their_weights import copy_into, gradients_of, largest_difference, named_parameters
+from model_cases import LENGTH, PAD, SIZE, make_encoder, make_objective, pairs, rng
+from parity import compare, every_precision
 from transformers import (
     ElectraConfig,
     ElectraForMaskedLM,
@@ -20,8 +19,6 @@ from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
 from bothways.batch import NEVER, Batch, Examples
 from bothways.model.backbones.mpnet import distance_buckets
 
-# Measured: 3e-6 and 3e-15; the largest logits are about 5.
-TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-13}
 SHAPE = {
     "vocab_size": SIZE,
     "hidden_size": 32,
@@ -32,7 +29,6 @@ SHAPE = {
     "attention_probs_dropout_prob": 0.0,
     "pad_token_id": PAD,
 }
-every_precision = pytest.mark.parametrize("dtype", list(TOLERANCE), ids=str)
 
 
 def roberta():
@@ -68,35 +64,6 @@ def gpt2():
             pad_token_id=PAD,
         )
     )
-
-
-def compare(encoder, objective, theirs, batch: Batch, **inputs) -> None:
-    """Compare states, logits, loss and gradients where the rows hold text; `inputs` are further ones of theirs.
-
-    Their loss is computed here, because GPT-2's is in float32 whatever its weights are.
-    """
-    dtype = encoder.token_embedding.dtype
-    close = {"atol": TOLERANCE[dtype], "rtol": 0.0}
-    text = ~is_padding(batch)
-    assert not text.all()
-    copy_into(theirs, encoder, objective)
-
-    hidden, _ = encoder(batch)
-    (loss,) = objective.losses(hidden, encoder.token_embedding, batch).values()
-    mean = loss.sum / loss.count
-    mean.backward()
-    inputs |= {"input_ids": batch.tokens, "attention_mask": text.long()}
-    states = theirs.base_model(**inputs).last_hidden_state
-    their_logits = theirs(**inputs).logits
-    their_mean = F.cross_entropy(their_logits.flatten(0, 1)[batch.scored], batch.targets)
-    their_mean.backward()
-
-    torch.testing.assert_close(hidden[text], states[text], **close)
-    logits = objective.head(hidden, encoder.token_embedding)
-    torch.testing.assert_close(logits[text], their_logits[text], **close)
-    torch.testing.assert_close(mean, their_mean, **close)
-    ours = {name: parameter.grad for name, parameter in named_parameters(encoder, objective).items()}
-    assert largest_difference(ours, gradients_of(theirs, encoder)) < TOLERANCE[dtype]
 
 
 def causal(examples: Examples) -> Batch:

@@ -56,8 +56,9 @@ def turned(examples):
 
 
 @BOTH
-def test_reversing_a_row_and_negating_its_positions_gives_the_same_logits(name):
-    encoder = make_encoder("transformer_xl")
+@pytest.mark.parametrize("backbone", ["transformer_xl", "modern"])
+def test_reversing_a_row_and_negating_its_positions_gives_the_same_logits(backbone, name):
+    encoder = make_encoder(backbone)
     objective = make_objective(name, encoder)
     examples = left_padded_pairs(length=12)
     examples = dataclasses.replace(examples, positions=np.tile(np.arange(12), (4, 1)))
@@ -377,10 +378,14 @@ def test_dropout_acts_in_training_and_not_in_evaluation(backbone):
 
 
 @pytest.mark.parametrize(
-    ("backbone", "places"), [("bert", 1 + 2 * 2), ("mpnet", 1 + 2 * 2), ("transformer_xl", 2 + 3 * 2 + 1)]
+    ("backbone", "places"),
+    [("bert", 1 + 2 * 2), ("mpnet", 1 + 2 * 2), ("transformer_xl", 2 + 3 * 2 + 1), ("modern", 2)],
 )
 def test_hidden_dropout_stands_everywhere_the_paper_has_it(backbone, places):
-    """BERT, MPNet: embeddings, both sublayers. XLNet: also distances, within the feed-forward network, at the end."""
+    """BERT, MPNet: embeddings, both sublayers. XLNet: also distances, within the feed-forward network, at the end.
+
+    ModernBERT: attention alone.
+    """
     encoder = make_encoder(backbone, dropout=0.3)
     acted = []
     for module in encoder.modules():

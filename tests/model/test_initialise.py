@@ -8,6 +8,7 @@ from model_cases import VOCABULARY, every_backbone
 
 from bothways.model.backbones import BACKBONES, NAMES, build_encoder
 from bothways.model.backbones.bert import BertSettings
+from bothways.model.backbones.modern import ModernSettings
 from bothways.model.backbones.mpnet import MPNetSettings
 from bothways.model.backbones.transformer_xl import TransformerXLSettings
 from bothways.model.initialise import initialise
@@ -21,6 +22,7 @@ ZERO = {
     "bert": {"attention.query.bias", "feed_forward.inner.bias", "embeddings.norm.bias", "head.bias"},
     "transformer_xl": {"feed_forward.inner.bias", "attention_norm.bias", "head.bias"},
     "mpnet": {"attention.query.bias", "feed_forward.inner.bias", "embeddings.norm.bias", "head.bias"},
+    "modern": {"head.bias"},
 }
 DRAWN = {
     "bert": {
@@ -43,6 +45,12 @@ DRAWN = {
         "embeddings.positions.weight",
         "look.distances.weight",
         "attention.query.weight",
+    },
+    "modern": {
+        "embeddings.tokens.weight",
+        "attention.query.weight",
+        "feed_forward.gate.weight",
+        "transform.dense.weight",
     },
 }
 
@@ -103,16 +111,32 @@ def test_names_are_found_in_both_directions(named):
     assert NAMES[named].theirs("encoder.unheard.of") is None
 
 
-def test_three_of_our_tensors_lie_side_by_side_in_one_of_gpt2():
-    attention = {
-        f"encoder.blocks.3.attention.{part}": torch.randn(4, 6) for part in ("query", "key", "value")
-    }
-    ours = {f"{name}.weight": value for name, value in attention.items()}
-    theirs = all_theirs(ours, NAMES["gpt2"], heads=2)
-    assert set(theirs) == {"transformer.h.3.attn.c_attn.weight"}
-    fused = theirs["transformer.h.3.attn.c_attn.weight"]
-    assert torch.equal(fused, torch.cat(list(ours.values())).t())
-    again = all_ours(theirs, NAMES["gpt2"], heads=2)
+@pytest.mark.parametrize(
+    ("named", "parts", "fused", "is_transposed"),
+    [
+        (
+            "gpt2",
+            ["attention.query", "attention.key", "attention.value"],
+            "transformer.h.3.attn.c_attn",
+            True,
+        ),
+        (
+            "modern",
+            ["attention.query", "attention.key", "attention.value"],
+            "model.layers.3.attn.Wqkv",
+            False,
+        ),
+        ("modern", ["feed_forward.inner", "feed_forward.gate"], "model.layers.3.mlp.Wi", False),
+    ],
+)
+def test_some_of_our_tensors_are_one_of_theirs(named, parts, fused, is_transposed):
+    ours = {f"encoder.blocks.3.{part}.weight": torch.randn(4, 6) for part in parts}
+    # Whatever order they come in.
+    theirs = all_theirs(dict(reversed(ours.items())), NAMES[named], heads=2)
+    assert set(theirs) == {f"{fused}.weight"}
+    stacked = torch.cat(list(ours.values()))
+    assert torch.equal(theirs[f"{fused}.weight"], stacked.t() if is_transposed else stacked)
+    again = all_ours(theirs, NAMES[named], heads=2)
     assert again.keys() == ours.keys()
     assert all(torch.equal(again[name], ours[name]) for name in ours)
 
@@ -154,10 +178,12 @@ def test_sinusoidal_initial_positions_have_the_deviation_and_make_neighbours_ali
     assert alike[1] > alike[2] > alike[4] > alike[8]
 
 
-def test_what_ends_in_a_residual_sum_begins_smaller_in_a_deep_pre_norm_encoder():
+@pytest.mark.parametrize("kind", ["bert", "modern"])
+def test_what_ends_in_a_residual_sum_begins_smaller_in_a_deep_pre_norm_encoder(kind):
     shape = {"layers": 8, "width": 64, "heads": 2, "feed_forward": 128}
     torch.manual_seed(0)
-    encoder = build_encoder(BertSettings(**shape, norm="pre"), VOCABULARY)
+    settings = BertSettings(**shape, norm="pre") if kind == "bert" else ModernSettings(**shape)
+    encoder = build_encoder(settings, VOCABULARY)
     deviations = {name: value.std().item() for name, value in encoder.named_parameters() if value.dim() == 2}
     for name, deviation in deviations.items():
         ends = name.endswith(("attention.output.weight", "feed_forward.outer.weight"))

@@ -18,6 +18,7 @@ from bothways.model.kernels import ATTENTIONS, bits, choose_attention, cross_ent
 from bothways.model.kernels.cross_entropy import linear_cross_entropy
 from bothways.model.kernels.far import Far
 from bothways.model.kernels.rows import spread, take
+from bothways.model.kernels.runs import Runs
 
 ROWS, HEADS, WIDTH, SEGMENTS = 3, 2, 8, 3
 DTYPES = (torch.float64, torch.float32, torch.bfloat16)
@@ -343,6 +344,68 @@ def test_filling_up_to_what_a_gpu_wants_changes_neither_values_nor_gradients(wid
 
 def test_no_bias_needs_no_filling():
     assert fused._aligned_rows(None) is None
+
+
+BEGINS = [0, 5, 12, 13, 24]
+"""Where documents begin in two rows of 12 slots, and the end."""
+every_window = pytest.mark.parametrize("window", [None, 0, 2, 11])
+
+
+def heads_and_hiding(window: int | None, dtype: torch.dtype, device: str = "cpu") -> tuple[Tensor, ...]:
+    """Draw query, key and value [2, 2, 12, 8] and return what hides other documents and what is far away."""
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (
+        torch.randn(2, 12, HEADS, WIDTH, generator=generator).to(device, dtype).transpose(1, 2)
+        for _ in range(3)
+    )
+    slots = torch.arange(24).view(2, 12)
+    documents = torch.bucketize(slots, torch.tensor(BEGINS), right=True)
+    sees = documents[:, :, None] == documents[:, None, :]
+    if window is not None:
+        sees &= (slots[:, :, None] - slots[:, None, :]).abs() <= window
+    hiding = torch.zeros(2, 1, 12, 12).masked_fill_(~sees[:, None], HIDDEN_SCORE)
+    return query, key, value, hiding.to(device, dtype)
+
+
+def varlen_by_hand(query, key, value, begins, _keys, longest, _longest_keys, *, scale, window_size):
+    """What `varlen_attn` is documented to do, one document after the other; all of [tokens, heads, width]."""
+    left, right = window_size
+    mixed = torch.empty_like(query)
+    for begin, end in itertools.pairwise(begins.tolist()):
+        assert end - begin <= longest
+        places = torch.arange(end - begin)
+        gaps = places[None, :] - places[:, None]
+        far = ((gaps < -left) & (left >= 0)) | ((gaps > right) & (right >= 0))
+        scores = torch.einsum("qhd,khd->hqk", query[begin:end], key[begin:end]) * scale
+        weights = torch.softmax(scores.masked_fill(far, -torch.inf), -1)
+        mixed[begin:end] = torch.einsum("hqk,khd->qhd", weights, value[begin:end])
+    return mixed
+
+
+@every_window
+def test_documents_without_a_mask_are_laid_out_as_the_kernel_wants_them(window, monkeypatch):
+    monkeypatch.setattr(fused, "varlen_attn", varlen_by_hand)
+    query, key, value, hiding = heads_and_hiding(window, torch.float64)
+    runs = Runs(torch.tensor(BEGINS, dtype=torch.int32), window)
+    found = fused.unpadded(query, key, value, runs, 0.3)
+    masked = fused.attend(query, key, value, hiding, 0.3, 0.0)
+    torch.testing.assert_close(found, masked, atol=1e-12, rtol=0.0)
+
+
+@pytest.mark.gpu
+@every_window
+def test_the_kernel_of_a_gpu_computes_documents_and_windows_as_a_mask_does(window):
+    query, key, value, hiding = heads_and_hiding(window, torch.bfloat16, "cuda")
+    leaves = [tensor.detach().requires_grad_() for tensor in (query, key, value)]
+    runs = Runs(torch.tensor(BEGINS, dtype=torch.int32, device="cuda"), window)
+    found = fused.attend(*leaves, hiding, 0.3, 0.0, None, runs)
+    exact = [tensor.detach().double().cpu().requires_grad_() for tensor in leaves]
+    truth = F.scaled_dot_product_attention(*exact, hiding.double().cpu(), scale=0.3)
+    gradients = (
+        torch.autograd.grad((mixed**2).sum(), inputs) for mixed, inputs in ((found, leaves), (truth, exact))
+    )
+    for one, wanted in zip((found, *next(gradients)), (truth, *next(gradients)), strict=True):
+        assert (one.detach().cpu().double() - wanted.detach()).norm() < 0.02 * wanted.norm()
 
 
 @pytest.mark.parametrize(

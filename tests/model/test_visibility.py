@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from model_cases import CLS, SEP, make_encoder, make_objective, rng, stream, words
+from model_cases import CLS, SEP, make_encoder, make_objective, packed, rng, stream, words
 
 from bothways.batch import IGNORED, NEVER, Batch, Examples, Memory
-from bothways.model.visibility import nearer, visible
+from bothways.model.visibility import nearer, visible, windowed
 
 ROWS, SLOTS, PROBES, REMEMBERED = 2, 6, 3, 4
 
@@ -69,6 +69,39 @@ def test_the_rule_equals_a_triple_loop_for_any_choice_of_vectors(given_vectors, 
         assert expected.all()
     else:
         assert torch.equal(sees, expected)
+
+
+@given(st.integers(1, SLOTS), st.booleans(), st.booleans(), st.integers(0, 2**32 - 1))
+def test_a_window_adds_that_positions_are_near_whatever_they_are(window, given_ranks, probes, seed):
+    draw = torch.Generator().manual_seed(seed)
+    places = torch.stack([torch.randperm(SLOTS, generator=draw) for _ in range(ROWS)])
+    places[1] *= -1
+    batch = Batch(
+        tokens=places,
+        segments=places,
+        positions=places,
+        scored=torch.tensor([], dtype=torch.long),
+        targets=torch.tensor([], dtype=torch.long),
+        probes=torch.randint(0, SLOTS, (ROWS, PROBES), generator=draw) if probes else None,
+        enters=torch.randint(0, 3, (ROWS, SLOTS), generator=draw) if given_ranks else None,
+        now=torch.ones(ROWS, SLOTS + PROBES * probes, dtype=torch.long),
+    )
+    found = windowed(batch, visible(batch), window)
+    expected = by_loops(batch, None)
+    for row in range(ROWS):
+        for query in range(expected.shape[1]):
+            slot = query if query < SLOTS else int(batch.probes[row, query - SLOTS])
+            for key in range(SLOTS):
+                near = abs(int(places[row, slot]) - int(places[row, key])) <= window
+                expected[row, query, key] = bool(expected[row, query, key]) and near
+    assert expected.all() if found is None else torch.equal(found, expected)
+
+
+def test_a_row_no_longer_than_the_window_costs_no_further_mask():
+    batch = make_objective("masked", make_encoder("bert")).corrupt(packed(), rng())
+    seen = visible(batch)
+    assert windowed(batch, seen, 15) is seen
+    assert windowed(batch, seen, 3) is not seen
 
 
 def test_a_batch_with_documents_refuses_a_memory_without_them():

@@ -1,5 +1,8 @@
 """The gradient of each scored loss by every input embedding is zero where nothing may flow, and only there."""
 
+from collections.abc import Sequence
+
+import pytest
 import torch
 from model_cases import Case, every_case, rng, stream, take
 from reachability import reach
@@ -29,11 +32,14 @@ def support(
     return torch.stack(moved), queries
 
 
-def may_flow(batch: Batch, layers: int, queries: list[int]) -> torch.Tensor:
-    """Return the same by closing the relation of visibility over the layers; rows never meet."""
+def may_flow(batch: Batch, windows: Sequence[int | None], queries: list[int]) -> torch.Tensor:
+    """Return the same by closing the relation of visibility over the layers; rows never meet.
+
+    `windows` says how far each layer sees, in positions either way.
+    """
     slots = batch.num_slots
     own = torch.eye(slots, dtype=torch.bool).expand(len(batch.tokens), -1, -1)
-    known, _ = reach(batch, own, layers)
+    known, _ = reach(batch, own, len(windows), windows=windows)
     expected = torch.zeros(len(queries), len(batch.tokens), slots, dtype=torch.bool)
     for number, query in enumerate(queries):
         row, place = divmod(query, slots + batch.num_probes)
@@ -41,12 +47,16 @@ def may_flow(batch: Batch, layers: int, queries: list[int]) -> torch.Tensor:
     return expected
 
 
+def windows_of(encoder: Encoder) -> Sequence[int | None]:
+    return getattr(encoder.settings, "windows", [None] * encoder.settings.layers)
+
+
 @every_case
 def test_gradients_reach_exactly_the_tokens_that_come_before_and_are_visible(case):
     encoder, objective = case.build()
     batch = objective.corrupt(take(case.examples, [0, 1], slice(None)), rng())
     moved, queries = support(encoder, objective, batch)
-    assert torch.equal(moved, may_flow(batch, encoder.settings.layers, queries))
+    assert torch.equal(moved, may_flow(batch, windows_of(encoder), queries))
     if batch.probes is None:
         return
     later = 0
@@ -66,6 +76,25 @@ def test_the_same_holds_beside_memory_and_no_gradient_enters_the_memory():
     for step in range(3):
         batch = objective.corrupt(stream(step).examples, rng(step))
         moved, queries = support(encoder, objective, batch, memory)
-        assert torch.equal(moved, may_flow(batch, encoder.settings.layers, queries))
+        assert torch.equal(moved, may_flow(batch, windows_of(encoder), queries))
         _, memory = encoder(batch, memory)
         assert all(not state.requires_grad for state in memory.states)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("rows", ["whole", "packed", "left padded pairs"])
+@pytest.mark.parametrize("named", ["masked token", "permutation span context", "causal"])
+def test_through_local_layers_gradients_reach_as_far_as_all_windows_together(named, rows, layers):
+    case = Case(named, "modern", rows)
+    encoder, objective = case.build(layers=layers, window=1)
+    for block in encoder.blocks:
+        block.attention.is_local = True
+    batch = objective.corrupt(take(case.examples, [0, 1], slice(None)), rng())
+    moved, queries = support(encoder, objective, batch)
+    assert torch.equal(moved, may_flow(batch, [1] * layers, queries))
+    assert not torch.equal(moved, may_flow(batch, [None] * layers, queries))
+    places = batch.at_queries(batch.positions)
+    for query, slots in zip(queries, moved, strict=True):
+        row, place = divmod(query, places.shape[1])
+        gaps = (batch.positions[row] - places[row, place]).abs()
+        assert not slots[row][gaps > layers].any()

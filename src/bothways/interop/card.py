@@ -41,6 +41,11 @@ _THEIRS = {
         "fill-mask",
         "`AutoModel` reports the pooler as missing, since MPNet trains none.",
     ),
+    "ModernBertForMaskedLM": _Theirs(
+        "AutoModelForMaskedLM",
+        "fill-mask",
+        "`AutoModel` leaves its head out. Rows may be of any length: positions are rotary.",
+    ),
     "GPT2LMHeadModel": _Theirs("AutoModelForCausalLM", "text-generation", "It reads from left to right."),
     "XLNetLMHeadModel": _Theirs(
         "XLNetLMHeadModel",

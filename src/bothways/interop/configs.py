@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from bothways.errors import CheckpointError
+from bothways.interop.modern import read_modern, write_modern
 from bothways.model.backbones import BACKBONES
 from bothways.model.backbones.bert import BertSettings
+from bothways.model.backbones.modern import ModernSettings
 from bothways.model.backbones.mpnet import BUCKETS, FIRST_POSITION, MPNetSettings
 from bothways.model.backbones.transformer_xl import TransformerXLSettings
 from bothways.model.settings import EncoderSettings
@@ -351,6 +351,34 @@ FAMILIES: dict[str, Family] = {
         # It counts positions by leaving out token 1, whatever its config says.
         padding=1,
     ),
+    "modern": Family(
+        model_type="modernbert",
+        write=write_modern,
+        read=read_modern,
+        layout="cls_first",
+        objective="masked",
+        architecture="ModernBertForMaskedLM",
+        architecture_with_pairs="ModernBertForMaskedLM",
+        demands={
+            "hidden_activation": "gelu",
+            "classifier_activation": "gelu",
+            "attention_bias": False,
+            "mlp_bias": False,
+            "norm_bias": False,
+            "classifier_bias": False,
+            "decoder_bias": True,
+            "tie_word_embeddings": True,
+        },
+        settings={"activation": "gelu", "num_segments": 0},
+    ),
+    "modern_variant": Family(
+        model_type="bothways_modern",
+        write=_write_variant,
+        read=partial(_read_variant, ModernSettings),
+        layout="cls_first",
+        objective="masked",
+        backbone="modern",
+    ),
 }
 """By our name of the backbone or of its variant; a model is of the first family that its settings fit."""
 
@@ -372,7 +400,7 @@ def backbone_of(config: Mapping[str, Any], folder: Path) -> tuple[str, EncoderSe
             _refuse_variants(config, family, folder)
             try:
                 return name, BACKBONES[family.backbone or name][0].model_validate(family.read(config))
-            except (KeyError, ValidationError) as error:
+            except (KeyError, ValueError) as error:
                 why = " ".join(str(error).split())
                 raise CheckpointError(
                     f"{folder}/config.json cannot be used: {why}; check the folder"

@@ -1,4 +1,4 @@
-"""Scaled dot-product attention, plain and with relative positions.
+"""Scaled dot-product attention: plain, with rotary and with relative positions.
 
 Queries are [slots | probes], keys and values come from [memory | slots]: a probe asks, but is never seen.
 
@@ -10,11 +10,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from bothways.model.dropout import Dropout
 from bothways.model.dtypes import compute_dtype
 from bothways.model.kernels import ATTENTIONS, AttentionName, choose_attention
 from bothways.model.kernels.far import Far
 from bothways.model.kernels.rows import take
+from bothways.model.kernels.runs import Runs
 from bothways.model.positions import RelativePositions
+from bothways.model.rotary import Turns, turn
 from bothways.runtime import Choice
 
 HIDDEN_SCORE = -1e30
@@ -31,8 +34,12 @@ class Sight:
     sighted: Tensor | None
     """float [B, Q, 1]: 0 for queries that see nothing at all; their attention is zero, not an average."""
     relative: RelativePositions | None = None
-    runs: Tensor | None = None
-    """int32 [documents + 1]: where documents begin in all rows, if they are all that hides anything."""
+    runs: Runs | None = None
+    """Where documents begin in all rows, if they are all that hides anything."""
+    turns: Turns | None = None
+    """How far rotary positions turn queries and keys."""
+    near: "Sight | None" = None
+    """What local layers see in place of all this; absent: there are none."""
 
     @classmethod
     def of(
@@ -59,6 +66,8 @@ class Sight:
             None if self.hiding is None else take(self.hiding.transpose(1, 2), wanted).transpose(1, 2),
             None if self.sighted is None else take(self.sighted, wanted),
             None if self.relative is None else self.relative.at(wanted),
+            turns=None if self.turns is None else self.turns.at(wanted),
+            near=None if self.near is None else self.near.at(wanted),
         )
 
 
@@ -113,6 +122,44 @@ class SelfAttention(Attention):
         value = split_heads(self.value(source), self.heads)
         mixed = self.attend(query, key, value, sight)
         return self.output(_blinded(merge_heads(mixed), sight))
+
+
+class RotaryAttention(Attention):
+    """Attention with rotary positions (Su et al. 2021), all of a document or near by (Warner et al. 2024, section 2.1).
+
+    score(q, k) = turn(q, its position)·turn(k, its position) / √D
+
+    No map has a bias. What leaves the output map is dropped out here: ModernBERT has no dropout elsewhere.
+    """
+
+    def __init__(
+        self, width: int, heads: int, dropout: float, output_dropout: float, *, is_local: bool
+    ) -> None:
+        super().__init__(heads, dropout)
+        self.is_local = is_local
+        self.query = nn.Linear(width, width, bias=False)
+        self.key = nn.Linear(width, width, bias=False)
+        self.value = nn.Linear(width, width, bias=False)
+        self.output = nn.Linear(width, width, bias=False)
+        self.output_dropout = Dropout(output_dropout)
+
+    def forward(self, hidden: Tensor, source: Tensor, sight: Sight) -> Tensor:
+        """Attend from `hidden` [B, Q, width] to `source` [B, K, width]; return [B, Q, width]."""
+        if self.is_local:
+            assert sight.near is not None
+            sight = sight.near
+        assert sight.turns is not None
+        source = source.to(compute_dtype(source))
+        query = self._turned(self.query(hidden), sight.turns.queries)
+        key = self._turned(self.key(source), sight.turns.keys)
+        value = split_heads(self.value(source), self.heads)
+        mixed = self.attend(query, key, value, sight)
+        dropped: Tensor = self.output_dropout(self.output(_blinded(merge_heads(mixed), sight)))
+        return dropped
+
+    def _turned(self, hidden: Tensor, turns: Tensor) -> Tensor:
+        """Return [B, H, L, D] of `hidden` [B, L, width]."""
+        return turn(hidden.unflatten(-1, (self.heads, -1)), turns).transpose(1, 2)
 
 
 class RelativeAttention(Attention):

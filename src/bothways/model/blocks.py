@@ -38,6 +38,23 @@ class FeedForward(nn.Module):
         return self.outer(self.inner_dropout(self.activation(self.inner(hidden))))
 
 
+class GatedFeedForward(nn.Module):
+    """Two linear maps side by side, one of them through the activation, multiplied, then a third; none has a bias.
+
+    With gelu this is GeGLU (Shazeer 2020, section 2).
+    """
+
+    def __init__(self, width: int, inner: int, activation: str) -> None:
+        super().__init__()
+        self.inner = nn.Linear(width, inner, bias=False)
+        self.gate = nn.Linear(width, inner, bias=False)
+        self.outer = nn.Linear(inner, width, bias=False)
+        self.activation = ACTIVATIONS[activation]
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return self.outer(self.activation(self.inner(hidden)) * self.gate(hidden))
+
+
 class Block(nn.Module):
     """Attention, then the feed-forward network, each with its residual sum.
 
@@ -53,13 +70,14 @@ class Block(nn.Module):
         dropout: float,
         norm_epsilon: float,
         norm: NormPlace = "post",
+        norm_bias: bool = True,
     ) -> None:
         super().__init__()
         self.norm = norm
         self.attention = attention
-        self.attention_norm = nn.LayerNorm(width, norm_epsilon)
+        self.attention_norm = nn.LayerNorm(width, norm_epsilon, bias=norm_bias)
         self.feed_forward = feed_forward
-        self.feed_forward_norm = nn.LayerNorm(width, norm_epsilon)
+        self.feed_forward_norm = nn.LayerNorm(width, norm_epsilon, bias=norm_bias)
         self.dropout = Dropout(dropout)
 
     def forward(self, hidden: Tensor, source: Tensor, sight: Sight) -> Tensor:

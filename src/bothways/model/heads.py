@@ -15,7 +15,7 @@ from bothways.model.kernels.cross_entropy import linear_cross_entropy
 class Transform(nn.Module):
     """BERT's extra layer before the vocabulary: dense, activation, normalisation (released code, section 3.1).
 
-    `inputs` is what it maps from where that is not the `width` itself.
+    `inputs` is what it maps from where that is not the `width` itself. ModernBERT's has no biases.
     """
 
     def __init__(
@@ -24,10 +24,12 @@ class Transform(nn.Module):
         activation: Callable[[Tensor], Tensor],
         norm_epsilon: float,
         inputs: int | None = None,
+        *,
+        has_bias: bool = True,
     ) -> None:
         super().__init__()
-        self.dense = nn.Linear(inputs or width, width)
-        self.norm = nn.LayerNorm(width, norm_epsilon)
+        self.dense = nn.Linear(inputs or width, width, bias=has_bias)
+        self.norm = nn.LayerNorm(width, norm_epsilon, bias=has_bias)
         self.activation = activation
 
     def forward(self, hidden: Tensor) -> Tensor:

@@ -6,7 +6,7 @@
 | linear biases, vocabulary bias | 0 | BERT's released code |
 | normalisation weight, bias | 1, 0 | Ba et al. 2016 |
 | BERT's positions, if `sinusoidal` | sines, cosines of that deviation, wavelengths 2π to 200π | ours |
-| what ends in a residual sum, if `norm: pre` | the same, divided by √(2 · layers) | Radford et al. 2019, section 2.3 |
+| what ends in a residual sum, if pre-norm | the same, divided by √(2 · layers) | Radford et al. 2019, section 2.3 |
 | XLNet's content, position, segment biases; segment vectors; probe vector | normal, as the matrices | XLNet's code |
 
 XLNet's code draws its matrices from a normal that is not cut; at two deviations the cut removes 5% of the draws.

@@ -1,8 +1,9 @@
 """Tables of parameter names: ours ↔ those of a Hugging Face folder.
 
 A table lists (ours, theirs, layout); `{i}` stands for a layer's number. Layouts say how the same numbers are
-arranged on the other side. `NAME[0]`, `NAME[1]`, `NAME[2]` are the thirds of a tensor that holds three of ours side by
-side along its last dimension. A name of ours that no row matches has no place there and is kept beside.
+arranged on the other side. Where one of theirs holds several of ours, stacked along our first dimension and then
+arranged, these are `NAME[0]`, `NAME[1]` and so on. A name of ours that no row matches has no place there and is kept
+beside.
 """
 
 import re
@@ -15,10 +16,6 @@ from torch import Tensor
 
 Layout = Literal["same", "transposed", "heads_out", "heads_in", "vector"]
 Row = tuple[str, str, Layout]
-
-
-PARTS = 3
-"""Query, key and value, where one tensor holds all three."""
 
 
 @dataclass(frozen=True)
@@ -54,29 +51,39 @@ def linear(ours: str, theirs: str, layout: Layout = "same", part: str = "") -> t
 
 def all_theirs(parameters: Mapping[str, Tensor], names: Names, heads: int) -> dict[str, Tensor]:
     """Return those of our parameters that have a place on the other side, as they stand there."""
-    theirs = {
-        found[0]: to_theirs(tensor, found[1], heads)
-        for name, tensor in parameters.items()
-        if (found := names.theirs(name)) is not None
+    wholes: dict[tuple[str, Layout], dict[str, Tensor]] = {}
+    for name, tensor in parameters.items():
+        if (found := names.theirs(name)) is not None:
+            part, layout = found
+            wholes.setdefault((part.partition("[")[0], layout), {})[part] = tensor
+    return {
+        name: to_theirs(_stacked([parts[part] for part in sorted(parts)]), layout, heads)
+        for (name, layout), parts in wholes.items()
     }
-    fused = {name.removesuffix("[0]") for name in theirs if name.endswith("[0]")}
-    for name in sorted(fused):
-        theirs[name] = torch.cat([theirs.pop(f"{name}[{part}]") for part in range(PARTS)], dim=-1)
-    return theirs
 
 
 def all_ours(theirs: Mapping[str, Tensor], names: Names, heads: int) -> dict[str, Tensor]:
     """Undo `all_theirs`; tensors that we have no use for are left out."""
-    parted = dict(theirs)
-    for name in theirs:
-        if names.ours(f"{name}[0]") is not None:
-            thirds = parted.pop(name).chunk(PARTS, dim=-1)
-            parted |= {f"{name}[{part}]": third for part, third in enumerate(thirds)}
-    return {
-        found[0]: to_ours(tensor, found[1], heads)
-        for name, tensor in parted.items()
-        if (found := names.ours(name)) is not None
-    }
+    ours: dict[str, Tensor] = {}
+    for name, tensor in theirs.items():
+        if places := _places(name, names):
+            whole = to_ours(tensor, places[0][1], heads)
+            ours |= dict(zip((place for place, _ in places), whole.tensor_split(len(places)), strict=True))
+    return ours
+
+
+def _stacked(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _places(name: str, names: Names) -> list[tuple[str, Layout]]:
+    """Return what one of their tensors is for us, or what each of its parts is; nothing where we have no use for it."""
+    if (whole := names.ours(name)) is not None:
+        return [whole]
+    places: list[tuple[str, Layout]] = []
+    while (place := names.ours(f"{name}[{len(places)}]")) is not None:
+        places.append(place)
+    return places
 
 
 def to_theirs(tensor: Tensor, layout: Layout, heads: int) -> Tensor:

@@ -1,11 +1,12 @@
 """The one rule of what may see what.
 
-    key k is visible to query q  ⇔  same document  ∧  enters[k] ≤ now[q] < leaves[k]
+    key k is visible to query q  ⇔  same document  ∧  enters[k] ≤ now[q] < leaves[k]  ∧  |position gap| ≤ window
 
 Every objective is a choice of these integer vectors: masked language models leave them out (all visible), a causal
 model ranks slots by their order, XLNet by a random factorisation order (Yang et al. 2019, equation 3), whose probes
-look one rank earlier than their own token enters. Carried memory is visible at every rank. Keys are laid out as
-[memory | slots], queries as [slots | probes].
+look one rank earlier than their own token enters. Carried memory is visible at every rank. The window is not of the
+batch but of a layer: most have none (Warner et al. 2024, section 2.1.2). Keys are laid out as [memory | slots], queries
+as [slots | probes].
 """
 
 import torch
@@ -24,6 +25,18 @@ def visible(batch: Batch, memory: Memory | None = None) -> Tensor | None:
     if ranks is None or documents is None:
         return documents if ranks is None else ranks
     return ranks & documents
+
+
+def windowed(batch: Batch, seen: Tensor | None, window: int) -> Tensor | None:
+    """Return what of `seen` (by `visible`, without memory) stands at most `window` positions away, either way.
+
+    That is `seen` itself where rows are too short to hold anything farther, whatever their positions are.
+    """
+    if batch.num_slots <= window + 1:
+        return seen
+    gaps = batch.at_queries(batch.positions)[:, :, None] - batch.positions[:, None, :]
+    near = gaps.abs() <= window
+    return near if seen is None else seen & near
 
 
 def nearer(batch: Batch, memory: int, limit: int) -> Tensor:

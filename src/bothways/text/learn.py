@@ -10,7 +10,7 @@ in order. Unigram is in a file of its own.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -143,9 +143,9 @@ def _learn_bpe(texts: list[str], size: int, settings: TokenizerSettings) -> Toke
     return tokenizer
 
 
-def _learn_words(texts: list[str], size: int, lowercase: bool) -> Tokenizer:
+def _learn_words(texts: list[str], size: int, settings: TokenizerSettings) -> Tokenizer:
     tokenizer = Tokenizer(models.WordLevel(unk_token="<unk>"))
-    lower = [normalizers.Lowercase()] if lowercase else []
+    lower = [normalizers.Lowercase()] if settings.lowercase else []
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), *lower])
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     trainer = trainers.WordLevelTrainer(
@@ -181,7 +181,7 @@ def _stands_alone(letter: str) -> bool:
     return is_ascii_mark or unicodedata.category(letter)[0] == "P" or _CJK.match(letter) is not None
 
 
-_LEARNERS = {
+_LEARNERS: dict[str, Callable[[list[str], int, TokenizerSettings], Tokenizer]] = {
     "wordpiece": _learn_wordpiece,
     "unigram": _learn_unigram,
     "bpe": _learn_bpe,

@@ -12,6 +12,7 @@ from bothways.model.backbones.bert import (
     BertSettings,
     build_bert,
 )
+from bothways.model.backbones.modern import MODERN_NAMES, MODERN_OFFERS, ModernSettings, build_modern
 from bothways.model.backbones.mpnet import MPNET_NAMES, MPNET_OFFERS, MPNetSettings, build_mpnet
 from bothways.model.backbones.transformer_xl import (
     TRANSFORMER_XL_NAMES,
@@ -28,12 +29,14 @@ BACKBONES: dict[str, tuple[type[EncoderSettings], Callable[[Any, Vocabulary], En
     "bert": (BertSettings, build_bert),
     "transformer_xl": (TransformerXLSettings, build_transformer_xl),
     "mpnet": (MPNetSettings, build_mpnet),
+    "modern": (ModernSettings, build_modern),
 }
 
 OFFERS: dict[str, frozenset[str]] = {
     "bert": BERT_OFFERS,
     "transformer_xl": TRANSFORMER_XL_OFFERS,
     "mpnet": MPNET_OFFERS,
+    "modern": MODERN_OFFERS,
 }
 """What each backbone can do for objectives and formats; where its settings decide it, `offers_of` knows."""
 
@@ -44,6 +47,7 @@ NAMES: dict[str, Names] = {
     "gpt2": GPT2_NAMES,
     "transformer_xl": TRANSFORMER_XL_NAMES,
     "mpnet": MPNET_NAMES,
+    "modern": MODERN_NAMES,
 }
 """How parameters are called in a Hugging Face folder: by backbone, and by those variants that are called otherwise."""
 

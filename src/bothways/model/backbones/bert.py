@@ -29,6 +29,7 @@ from bothways.model.dropout import Dropout
 from bothways.model.encoder import Encoder
 from bothways.model.heads import Transform, VocabularyHead
 from bothways.model.initialise import initialise, initialise_sinusoidal, shrink_residuals
+from bothways.model.kernels.runs import Runs
 from bothways.model.names import Names, Row, linear
 from bothways.model.settings import EncoderSettings
 from bothways.model.visibility import visible
@@ -108,7 +109,7 @@ class BertSight(nn.Module):
         if memory is not None:
             raise ValueError("bert keeps no memory")
         sight = Sight.of(visible(batch), dtype)
-        return sight if batch.num_probes else dataclasses.replace(sight, runs=batch.runs)
+        return dataclasses.replace(sight, runs=Runs.of(batch))
 
 
 def build_bert(settings: BertSettings, vocabulary: Vocabulary) -> Encoder:

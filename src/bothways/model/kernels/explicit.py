@@ -24,6 +24,7 @@ from torch import Tensor
 
 from bothways.model.kernels.bits import dropped, staying
 from bothways.model.kernels.far import Far
+from bothways.model.kernels.runs import Runs
 from bothways.model.kernels.shift import diagonal, probe_columns
 
 Rows = slice | Tensor
@@ -44,7 +45,7 @@ def attend(
     scale: float,
     dropout: float,
     far: Far | None = None,
-    runs: Tensor | None = None,  # noqa: ARG001  (what `hiding` says is enough here)
+    runs: Runs | None = None,  # noqa: ARG001  (what `hiding` says is enough here)
 ) -> Tensor:
     """Return softmax(scale · (query keyᵀ + positions) + hiding) value, [B, H, Q, D].
 

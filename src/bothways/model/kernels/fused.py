@@ -5,7 +5,7 @@
 With a bias that needs a gradient only the memory-efficient kernel computes it on a GPU. cuDNN's is left out: on Hopper
 it gives wrong gradients for masks of some lengths (pytorch#196678) and misreads masks of another type (#191612).
 Packed rows hold whole documents one after the other, each visible to itself alone: `varlen_attn` computes just these
-blocks, without a mask. It has neither bias nor dropout.
+blocks, without a mask, and of a window only what is within. It has neither bias nor dropout.
 """
 
 import torch
@@ -15,6 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.varlen import varlen_attn
 
 from bothways.model.kernels.far import Far
+from bothways.model.kernels.runs import Runs
 from bothways.model.kernels.shift import shift
 
 ALIGNED = 8
@@ -30,11 +31,11 @@ def attend(
     scale: float,
     dropout: float,
     far: Far | None = None,
-    runs: Tensor | None = None,
+    runs: Runs | None = None,
 ) -> Tensor:
     """Return softmax(scale · (query keyᵀ + positions) + hiding) value, [B, H, Q, D]; shapes as in `explicit`.
 
-    `runs`, int32 [documents + 1], says where documents begin in all rows, one after the other, if `hiding` is no more.
+    `runs` says the same as `hiding`, where whole documents are all that there is to say.
     """
     bias = hiding if far is None else _position_bias(far, key.shape[2], scale, hiding)
     if query.device.type != "cuda":
@@ -47,12 +48,14 @@ def attend(
         )
 
 
-def unpadded(query: Tensor, key: Tensor, value: Tensor, runs: Tensor, scale: float) -> Tensor:
-    """Return the attention of each document to itself; all of [B, H, L, D], `runs` int32 [documents + 1]."""
+def unpadded(query: Tensor, key: Tensor, value: Tensor, runs: Runs, scale: float) -> Tensor:
+    """Return the attention of each document to itself, or to what is near in it; all of [B, H, L, D]."""
     rows, _, length, _ = query.shape
     # Lengths of documents lie on the device, and asking for the longest would wait for it: a row is never shorter.
     query, key, value = (heads.transpose(1, 2).flatten(0, 1) for heads in (query, key, value))
-    mixed = varlen_attn(query, key, value, runs, runs, length, length, scale=scale)
+    reach = -1 if runs.window is None else runs.window
+    begins, window = runs.begins, (reach, reach)
+    mixed = varlen_attn(query, key, value, begins, begins, length, length, scale=scale, window_size=window)
     assert isinstance(mixed, Tensor)
     return mixed.unflatten(0, (rows, length)).transpose(1, 2)
 
