@@ -271,6 +271,7 @@ OBJECTIVE_CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "permutation token original": ("permutation", {"select": "token", "specials": "original"}),
     "causal": ("causal", {}),
     "causal prefix": ("causal", {"prefix": 0.5}),
+    "replaced": ("replaced", {"select": "token"}),
 }
 
 
@@ -319,7 +320,9 @@ CASES = [case for case in EVERY_CASE if refusal(crossed(*case.cell)) is None] + 
 ]
 """Those that `check` accepts; tests/test_contract.py says what it refuses."""
 
-ANYWHERE = [named for named, (name, _) in OBJECTIVE_CASES.items() if name in {"masked", "permutation"}]
+ANYWHERE = [
+    named for named, (name, _) in OBJECTIVE_CASES.items() if name in {"masked", "permutation", "replaced"}
+]
 """Those that hide a share of each row, anywhere in it; another objective may have another plan."""
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)

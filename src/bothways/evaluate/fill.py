@@ -66,6 +66,8 @@ class Filled:
     """For each blank, the most probable tokens, best first."""
     joint: list[Filling]
     """Best first."""
+    answered_by: str | None = None
+    """Who filled them, if it is not the model itself: ELECTRA's generator."""
 
     def lines(self) -> list[str]:
         """Return what a terminal shows."""
@@ -73,7 +75,8 @@ class Filled:
 
     def tables(self) -> list[Table]:
         """Return the independent and the joint table."""
-        alone = Table(title="each blank on its own", title_justify="left")
+        whose = f", says {self.answered_by}" if self.answered_by else ""
+        alone = Table(title=f"each blank on its own{whose}", title_justify="left")
         for number in range(len(self.independent)):
             alone.add_column(f"blank {number + 1}")
         for row in zip(*self.independent, strict=True):
@@ -111,6 +114,7 @@ def fill_blanks(subject: Subject, tokenizer: Tokenizer, text: str, *, beam: int 
             )
             for tokens, score in _fill_jointly(subject, prompt, beam)
         ],
+        subject.objective.answered_by,
     )
 
 
