@@ -25,7 +25,7 @@ from scored import objective_named, scored_slots
 
 from bothways.batch import IGNORED, NEVER, Examples
 
-BOTH = pytest.mark.parametrize("name", ["masked", "permutation"])
+HIDING = pytest.mark.parametrize("name", ["masked", "permutation", "replaced"])
 
 
 def ask(examples: Examples, seed: int = 0, shown: float = 0.6) -> tuple[np.ndarray, np.ndarray]:
@@ -50,7 +50,7 @@ def test_a_cloze_asks_exactly_the_asked_slots_in_row_major_order(case):
     torch.testing.assert_close(answers.exp().sum(-1), torch.ones(len(answers), dtype=answers.dtype))
 
 
-@BOTH
+@HIDING
 @every_variant
 def test_what_stands_at_hidden_slots_does_not_matter_and_what_is_shown_does(backbone, name):
     encoder = make_encoder(backbone)
@@ -65,7 +65,7 @@ def test_what_stands_at_hidden_slots_does_not_matter_and_what_is_shown_does(back
         assert torch.equal(objective.predict(encoder, batch)[kept], answers[kept]) != changes
 
 
-@BOTH
+@HIDING
 @every_variant
 def test_leave_one_out_does_not_depend_on_the_token_that_is_left_out(backbone, name):
     encoder = make_encoder(backbone)

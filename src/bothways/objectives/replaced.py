@@ -91,14 +91,11 @@ class Replaced(Objective):
         states, of_generator = self.generator(encoder, batch, of_generator)
         asked = states.flatten(0, 1)[batch.scored]
         nats = self.generator.objective.head.nats(asked, embedding, batch.targets)
-        drawn = self.generator.sample(asked, embedding)
-        shown = dataclasses.replace(batch, tokens=_put(drawn, batch.scored, batch.tokens))
+        shown, is_replaced = written(batch, self.generator.sample(asked, embedding))
         hidden, of_encoder = encoder(shown, of_encoder, self.reads(batch))
-        is_replaced = _put((drawn != batch.targets).long(), batch.scored, torch.zeros_like(batch.tokens))
+        detection = self.detection_nats(hidden, is_replaced, batch)
         losses = {
-            self.name: Loss(
-                self.detection_nats(hidden, is_replaced, batch), batch.num_tokens, self.settings.weight
-            ),
+            self.name: Loss(detection, batch.num_tokens, self.settings.weight),
             "generator": Loss(nats, len(batch.targets)),
         }
         losses |= {name: extra.loss(hidden, embedding, batch) for name, extra in self._extras()}
@@ -134,13 +131,18 @@ class Replaced(Objective):
         return Memory(parts[0], memory.documents), Memory(parts[1], memory.documents)
 
 
+def written(batch: Batch, drawn: Tensor) -> tuple[Batch, Tensor]:
+    """Return the rows with the tokens `drawn` int64 [scored] in their places, and where they are wrong there.
+
+    The latter is int64 [rows, slots]: 1 where a token was replaced by another one, else 0.
+    """
+    tokens = batch.tokens.flatten().scatter(0, batch.scored, drawn).view_as(batch.tokens)
+    wrong = torch.zeros_like(batch.tokens).flatten().scatter(0, batch.scored, (drawn != batch.targets).long())
+    return dataclasses.replace(batch, tokens=tokens), wrong.view_as(batch.tokens)
+
+
 def _joined(of_generator: Memory | None, of_encoder: Memory | None) -> Memory | None:
     """Undo `Replaced._split`."""
     if of_generator is None or of_encoder is None:
         return None
     return Memory(of_generator.states + of_encoder.states, of_encoder.documents)
-
-
-def _put(values: Tensor, places: Tensor, into: Tensor) -> Tensor:
-    """Return `into` int64 [rows, slots] with `values` [places] at the flat indices `places`."""
-    return into.flatten().scatter(0, places, values).view_as(into)
