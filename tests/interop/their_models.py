@@ -54,6 +54,9 @@ CROSSED = Case("transformer_xl", "masked", False, "unigram", "XLNetLMHeadModel")
 ROBERTA = Case("bert", "masked", False, "bpe", "RobertaForMaskedLM", "roberta")
 ELECTRA = Case("bert", "masked", False, "wordpiece", "ElectraForMaskedLM", "electra")
 ELECTRA_PAIR = Case("bert", "masked", True, "wordpiece", "ElectraForMaskedLM", "electra")
+DISCRIMINATOR = Case("bert", "replaced", False, "wordpiece", "ElectraForPreTraining", "electra")
+DISCRIMINATOR_PAIR = Case("bert", "replaced", True, "wordpiece", "ElectraForPreTraining", "electra")
+"""Not in `CASES`, because it has no scores over the vocabulary; tests/interop/test_electra.py is about them."""
 GPT2 = Case("bert", "masked", False, "bpe", "GPT2LMHeadModel", "gpt2")
 """Not in `CASES`, because transformers lets this family see only one side, which a masked model does not."""
 CASES = [BERT, BERT_PAIR, XLNET, XLNET_PAIR, CROSSED, ROBERTA, ELECTRA, ELECTRA_PAIR]

@@ -34,6 +34,10 @@ from bothways.objectives.generator import Generator
 from bothways.objectives.masking import choose_tokens_repeatedly, goals
 from bothways.objectives.replaced import Replaced, ReplacedSettings, written
 from bothways.recipe import crossed, refusal
+from bothways.runtime import choose_precision
+from bothways.training.distributed import Place
+from bothways.training.settings import TrainingSettings
+from bothways.training.step import Stepper
 from bothways.training.ways import encoders
 
 
@@ -254,7 +258,14 @@ def test_the_generator_begins_by_the_law_of_its_backbone():
 
 def test_both_encoders_follow_the_settings_of_training():
     encoder, objective = built()
-    assert list(encoders(encoder, objective)) == [encoder, objective.generator.encoder]
+    both = encoder, objective.generator.encoder
+    assert tuple(encoders(encoder, objective)) == both
+    settings = TrainingSettings(steps=1, recompute_activations=True, attention="fused")
+    place = Place(0, 1, torch.device("cpu"))
+    Stepper(encoder, objective, settings, place, choose_precision(place.device, "float32"))
+    for part in both:
+        assert part.recompute_activations
+        assert {block.attention.implementation for block in part.blocks} == {"fused"}
 
 
 @every_backbone

@@ -71,12 +71,11 @@ class Filled:
 
     def lines(self) -> list[str]:
         """Return what a terminal shows."""
-        return lines_of(*self.tables())
+        return lines_of(*self.tables()) + ([f"filled by {self.answered_by}"] if self.answered_by else [])
 
     def tables(self) -> list[Table]:
         """Return the independent and the joint table."""
-        whose = f", says {self.answered_by}" if self.answered_by else ""
-        alone = Table(title=f"each blank on its own{whose}", title_justify="left")
+        alone = Table(title="each blank on its own", title_justify="left")
         for number in range(len(self.independent)):
             alone.add_column(f"blank {number + 1}")
         for row in zip(*self.independent, strict=True):
