@@ -277,6 +277,7 @@ OBJECTIVE_CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "mpnet token": ("mpnet", {"select": "token"}),
     "mpnet word": ("mpnet", {"select": "word"}),
     "mpnet ngram": ("mpnet", {"select": "ngram"}),
+    "replaced": ("replaced", {"select": "token"}),
 }
 
 
@@ -334,9 +335,8 @@ CASES = [case for case in EVERY_CASE if refusal(crossed(*case.cell)) is None] + 
 IN_STREAMS = list(dict.fromkeys(case.objective for case in CASES if case.format == "stream"))
 """Objectives that some backbone can train in ordered rows with memory."""
 
-ANYWHERE = [
-    named for named, (name, _) in OBJECTIVE_CASES.items() if name in {"masked", "permutation", "mpnet"}
-]
+HIDING = {"masked", "permutation", "mpnet", "replaced"}
+ANYWHERE = [named for named, (name, _) in OBJECTIVE_CASES.items() if name in HIDING]
 """Those that hide a share of each row, anywhere in it; another objective may have another plan."""
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)

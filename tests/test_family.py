@@ -30,6 +30,13 @@ CASES = {
         "xlnet-tiny",
         ["objective.kind=causal", "format.kind=packed", "backbone.memory=0"],
     ),
+    "electra": ("electra-tiny", []),
+    "electra as released": ("electra-tiny", ["objective.select=repeatable", "objective.mask_share=0.85"]),
+    "electra on packed rows": ("electra-tiny", ["format.kind=packed"]),
+    "electra with memory": (
+        "xlnet-tiny",
+        ["objective.kind=replaced", "extras=[{kind: sentence_pair}]", "training.micro_batch=4", *STREAM],
+    ),
     "spanbert": ("spanbert-tiny", []),
     "spanbert on pairs": ("spanbert-tiny", ["format.kind=pairs", "extras.0.longest=3"]),
     "mpnet": ("mpnet-tiny", ["tokenizer.specials=mpnet"]),
@@ -103,6 +110,27 @@ def test_a_trained_gpt_is_a_gpt2_of_transformers_with_the_same_scores(text, tmp_
         hidden, _ = model.encoder(batch)
         ours = model.objective.head(hidden, model.encoder.token_embedding)
         torch.testing.assert_close(theirs.eval()(**encoded).logits, ours, rtol=0, atol=1e-5)
+
+
+def test_an_electra_is_asked_through_its_generator_and_says_so(text, tmp_path):
+    done = run("electra", text, tmp_path / "run")
+    score = trained.score(done.folder, str(text), EVALUATION)
+    assert any("its generator" in line for line in score.lines())
+    filled = trained.fill(done.folder, "alpha [?] river")
+    assert filled.lines()[-1] == "filled by its generator"
+    assert trained.fill(done.checkpoint / "generator", "alpha [?] river").joint == filled.joint
+    assert "| questions are answered by | its generator |" in (done.checkpoint / "README.md").read_text()
+
+
+def test_an_electra_goes_on_from_another_with_both_its_models(text, tmp_path):
+    first = run("electra", text, tmp_path / "first")
+    second = run("electra", text, tmp_path / "second", start_from=first.checkpoint)
+    fresh = run("electra", text, tmp_path / "fresh")
+    assert second.steps == fresh.steps
+    begun, _ = read_model(first.checkpoint)
+    losses = [metrics(each.folder)[0]["generator"] for each in (fresh, second)]
+    assert begun.objective.name == "replaced"
+    assert losses[1] < losses[0]
 
 
 def test_a_causal_model_fills_no_blanks(text, tmp_path):

@@ -44,6 +44,7 @@ FAMILIES = {
     "spanbert": ("tiny", "mini", "small", "base", "large"),
     "gpt": ("tiny", "mini", "small", "base", "large"),
     "mpnet": ("tiny", "mini", "small", "base"),
+    "electra": ("tiny", "mini", "base", "large"),  # its published small one is deeper and narrower
 }
 
 
@@ -153,6 +154,35 @@ def test_the_published_mpnet_is_that_of_its_released_recipe() -> None:
     assert (optimizer.learning_rate, optimizer.betas, optimizer.clip) == (5e-4, (0.9, 0.98), None)
 
 
+def test_the_published_electra_is_that_of_the_paper() -> None:
+    published = {
+        # layers × width, heads, embeddings; generator; rate, length, batch, steps, learning rate
+        "small": ((12, 256, 4, 128), (64, 1), (0.15, 128, 128, 1_000_000, 5e-4)),
+        "base": ((12, 768, 12, 768), (256, 4), (0.15, 512, 256, 766_000, 2e-4)),
+        "large": ((24, 1024, 16, 1024), (256, 4), (0.25, 512, 2048, 400_000, 2e-4)),
+    }
+    for size, (shape, narrow, numbers) in published.items():
+        recipe = resolve(f"electra-{size}")
+        backbone, objective, training = recipe.backbone, recipe.objective, recipe.training
+        optimizer = training.optimizer
+        assert (backbone.layers, backbone.width, backbone.heads, backbone.embedding_width) == shape
+        assert backbone.feed_forward == 4 * backbone.width
+        generator = backbone.narrowed(objective.generator_size)
+        assert (generator.width, generator.heads, generator.feed_forward) == (*narrow, 4 * narrow[0])
+        found = (
+            objective.rate,
+            recipe.format.length,
+            training.batch,
+            training.steps,
+            optimizer.learning_rate,
+        )
+        assert found == numbers
+        assert round(training.schedule.warmup * training.steps) == 10_000
+        assert (objective.mask_share, objective.random_share, objective.weight) == (1.0, 0.0, 50.0)
+        assert (optimizer.betas, optimizer.epsilon, optimizer.weight_decay) == ((0.9, 0.999), 1e-6, 0.01)
+        assert (recipe.extras, recipe.format.pair, recipe.tokenizer.lowercase) == ([], "follow", True)
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_bert_with_whole_words_is_bert_with_one_change(size: str) -> None:
     plain, whole = resolve(f"bert-{size}"), resolve(f"bert-wwm-{size}")
@@ -239,13 +269,19 @@ def test_a_wrong_setting_is_refused_in_one_line_with_the_nearest(word: str, mess
             "bert-tiny",
             ["objective.kind=causal"],
             "sentence_pair needs both sides, which objective causal does not offer; "
-            "set objective.kind=masked or permutation or mpnet",
+            "set objective.kind=masked or permutation or mpnet or replaced, or leave it out",
         ),
         (
             "bert-tiny",
             ["objective.kind=permutation", "extras=[{kind: span_boundary}]"],
             "span_boundary needs hidden spans, which objective permutation does not offer; "
             "set objective.kind=masked, or leave it out",
+        ),
+        (
+            "bert-tiny",
+            ["format.pair=follow"],
+            "sentence_pair has nothing to learn from format.pair=follow, where every second segment continues the "
+            "first; set format.pair=next",
         ),
         ("bert-tiny", ["format.length=1024"], "set format.length=512 or backbone.max_positions=1024"),
         (
@@ -320,6 +356,8 @@ def test_parts_that_do_not_go_together_are_refused_with_the_fix(
         ("xlnet-tiny", ["objective.kind=masked", "format.kind=pairs", "backbone.memory=0"]),
         ("xlnet-tiny", ["extras=[{kind: sentence_pair}]"]),
         ("xlnet-tiny", ["format.bidirectional=false"]),
+        ("xlnet-tiny", ["objective.kind=replaced", "extras=[{kind: sentence_pair}]"]),
+        ("roberta-tiny", ["objective.kind=replaced"]),
         ("bert-tiny", ["training.micro_batch=4", "training.schedule.batch=[[0.0, 0.25], [0.1, 1.0]]"]),
         ("bert-tiny", ["training.schedule.length=[[0.0, 0.25], [0.9, 1.0]]", "training.minutes=2"]),
         ("bert-tiny", ["training.optimizer.kind=lamb", "training.optimizer.learning_rate=0.01"]),

@@ -119,7 +119,7 @@ def num_parameters(model: Model) -> int:
 
 
 def _facts(recipe: Recipe, prepared: Prepared, model: Model) -> dict[str, Any]:
-    backbone = recipe.backbone
+    backbone, whose = recipe.backbone, model.objective.answered_by
     return {
         "name": recipe.name,
         "objective": recipe.objective.kind,
@@ -129,6 +129,7 @@ def _facts(recipe: Recipe, prepared: Prepared, model: Model) -> dict[str, Any]:
         "parameters": f"{num_parameters(model):,}",
         "vocabulary": f"{model.vocabulary.size:,}",
         "training text": f"{prepared.train.num_tokens:,} tokens in {prepared.train.num_documents:,} documents",
+        **({"questions are answered by": whose} if whose else {}),
         "seed": recipe.seed,
         "made with": f"PyTorch {torch.__version__}",
     }

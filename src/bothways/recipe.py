@@ -216,6 +216,11 @@ def _check_rows(recipe: Recipe) -> None:
             f"the extra loss {_and(paired)} needs pair labels, which plain rows do not have; "
             "set format.rows=pair, or leave it out with extras=[]"
         )
+    if paired and getattr(recipe.format, "pair", None) == "follow":
+        raise UsageError(
+            f"the extra loss {_and(paired)} has nothing to learn from format.pair=follow, where every second segment "
+            "continues the first; set format.pair=next, or leave it out with extras=[]"
+        )
 
 
 def _reads_pairs(extra: Settings) -> bool:

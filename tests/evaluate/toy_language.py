@@ -41,6 +41,8 @@ class ToyEncoder(nn.Module):
 class ToyObjective(nn.Module):
     """Answers from a table of joint probabilities, shape (3,) * 6 over the ordinary tokens."""
 
+    answered_by = None
+
     def __init__(self, answers=("leave one out", "joint spans", "orders", "left to right")):
         super().__init__()
         self.answers = frozenset(answers)

@@ -60,6 +60,16 @@ def test_pairs_of_one_document_are_neighbours_in_the_order_that_the_label_says(c
 
 
 @settings(max_examples=40)
+@given(corpus=corpora, seed=st.integers(0, 99), length=st.integers(8, 40))
+def test_where_every_second_segment_follows_none_is_swapped_or_of_another_document(corpus, seed, length):
+    form = pairs(corpus, length=length, rows=1, seed=seed, pair="follow")
+    for a, b, label in an_epoch(form):
+        assert label == 0
+        assert len(np.unique(corpus.documents_of(np.concatenate([a, b])))) == 1
+        assert not b.size or a[-1] < b[0]
+
+
+@settings(max_examples=40)
 @given(corpus=corpora, seed=st.integers(0, 99), length=st.integers(8, 64))
 def test_negatives_come_from_another_document_and_continuations_follow_on(corpus, seed, length):
     form = pairs(corpus, length=length, rows=1, seed=seed)
@@ -165,7 +175,7 @@ def test_too_long_pairs_lose_tokens_at_both_ends_of_the_longer_segment():
     step=st.integers(0, 300),
     start=st.integers(0, 6),
     count=st.integers(1, 7),
-    pair=st.sampled_from(["next", "order"]),
+    pair=st.sampled_from(["next", "order", "follow"]),
 )
 def test_any_rows_of_any_step_can_be_read_alone(step, start, count, pair):
     rows = range(start, min(7, start + count))
@@ -186,7 +196,7 @@ def test_a_cutting_comes_again_with_other_negatives_and_another_order():
     assert sorted(tuple(a) for a, _, _ in first) != sorted(tuple(a) for a, _, _ in an_epoch(form, 1))
 
 
-@pytest.mark.parametrize("pair", ["next", "order"])
+@pytest.mark.parametrize("pair", ["next", "order", "follow"])
 def test_the_report_counts_what_the_first_epoch_holds(pair):
     corpus = prose(20, sentence=30)
     form = pairs(corpus, length=64, rows=1, pair=pair)
@@ -197,7 +207,7 @@ def test_the_report_counts_what_the_first_epoch_holds(pair):
     assert f"{len(rows):,} rows of 64 slots in the first epoch" in report
     assert f"{1 - filled / (64 * len(rows)):.1%} padding" in report
     assert f"in {np.mean([label for *_, label in rows]):.1%} of them" in report
-    if pair == "order":
+    if pair != "next":
         kept = sum(len(a) + len(b) for a, b, _ in rows)
         assert f"{corpus.num_tokens - kept:,} of {corpus.num_tokens:,} tokens are truncated" in report
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from model_cases import Case, every_case, rng, stream, take
 from reachability import reach
+from scored import predictions
 
 from bothways.batch import IGNORED, Batch, Memory
 from bothways.model.encoder import Encoder
@@ -18,9 +19,8 @@ def support(
     """Return which slots' embeddings move each scored loss, bool [scored, rows, slots], and the scored queries."""
     caught = []
     handle = encoder.embeddings.register_forward_hook(lambda module, inputs, output: caught.append(output))
-    hidden, _ = encoder(batch, memory)
+    logits = predictions(encoder, objective, batch, memory)
     handle.remove()
-    logits = objective.head(hidden.flatten(0, 1)[batch.scored], encoder.token_embedding)
     moved, queries = [], []
     for number, target in enumerate(batch.targets.tolist()):
         if target == IGNORED:

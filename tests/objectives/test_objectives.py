@@ -25,7 +25,7 @@ from model_cases import (
     stream_examples,
     whole,
 )
-from scored import scored_slots
+from scored import predicting_part, scored_slots
 
 from bothways.batch import IGNORED, Batch, Examples, Loss
 from bothways.config import Settings
@@ -70,7 +70,7 @@ def test_losses_are_finite_sums_over_the_counts_that_were_announced_and_they_tra
     assert objective.counts(batch) == {name: part.count for name, part in losses.items()}
     assert set(objective.weights()) == set(losses)
     assert all(isinstance(part, Loss) and part.sum.isfinite() and part.count for part in losses.values())
-    assert losses[objective.name].count == scored_slots(batch, ahead(case.objective)).sum()
+    assert losses[predicting_part(objective)].count == scored_slots(batch, ahead(case.objective)).sum()
     sum(part.sum for part in losses.values()).backward()
     untrained = {name for name, value in encoder.named_parameters() if value.grad is None}
     probe = {"embeddings.probe"} & set(dict(encoder.named_parameters()))
@@ -138,7 +138,11 @@ def test_what_is_read_is_what_is_scored_and_cls_where_there_is_a_pair_loss(case)
     _, objective = case.build()
     batch = objective.corrupt(case.examples, rng())
     queries = batch.num_slots + batch.num_probes
-    read = [set(row) for row in objective.reads(batch).tolist()]
+    wanted = objective.reads(batch)
+    assert (wanted is None) == (case.objective == "replaced")
+    read = (
+        [set(range(queries))] * len(batch.tokens) if wanted is None else [set(row) for row in wanted.tolist()]
+    )
     for index, target in zip(batch.scored.tolist(), batch.targets.tolist(), strict=True):
         assert index % queries in read[index // queries] or target == IGNORED
     if "sentence_pair" in objective.extras:

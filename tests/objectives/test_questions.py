@@ -31,7 +31,7 @@ EVERY_ANSWER = pytest.mark.parametrize(
     ("name", "backbone"),
     [
         (name, backbone)
-        for name in ("masked", "permutation", "mpnet")
+        for name in ("masked", "permutation", "mpnet", "replaced")
         for backbone in BACKBONE_CASES
         if goes_with(name, backbone)
     ],

@@ -59,14 +59,17 @@ NAMES = (
     "encoder.embeddings.norm.bias",
     "encoder.embeddings.probe",
     "encoder.look.distances.weight",
+    "encoder.projection.weight",
     "encoder.blocks.0.attention.query.weight",
     "encoder.blocks.0.attention_norm.bias",
     "encoder.blocks.11.feed_forward.inner.weight",
     "encoder.final.weight",
     "objective.head.dense.weight",
     "objective.auxiliaries.sentence_pair.pooler.bias",
+    "objective.generator.encoder.projection.bias",
+    "objective.generator.encoder.blocks.11.attention.query.weight",
 )
-DEPTHS = (0, 0, 0, 0, 1, 1, 12, 13, 13, 13)
+DEPTHS = (0, 0, 0, 0, 0, 1, 1, 12, 13, 13, 13, 0, 12)
 
 
 def test_depth_counts_from_the_embeddings_to_the_heads():

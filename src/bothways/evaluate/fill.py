@@ -66,10 +66,12 @@ class Filled:
     """For each blank, the most probable tokens, best first."""
     joint: list[Filling]
     """Best first."""
+    answered_by: str | None = None
+    """Who filled them, if it is not the model itself: ELECTRA's generator."""
 
     def lines(self) -> list[str]:
         """Return what a terminal shows."""
-        return lines_of(*self.tables())
+        return lines_of(*self.tables()) + ([f"filled by {self.answered_by}"] if self.answered_by else [])
 
     def tables(self) -> list[Table]:
         """Return the independent and the joint table."""
@@ -111,6 +113,7 @@ def fill_blanks(subject: Subject, tokenizer: Tokenizer, text: str, *, beam: int 
             )
             for tokens, score in _fill_jointly(subject, prompt, beam)
         ],
+        subject.objective.answered_by,
     )
 
 

@@ -29,10 +29,12 @@ class Score:
     window: int
     """Longest row, special tokens included."""
     seed: int
+    answered_by: str | None = None
+    """Who gave the answers, if it is not the model itself: ELECTRA's generator."""
 
     def lines(self) -> list[str]:
         """Return the table and what it was measured on."""
-        return [*lines_of(held_out_table({"model": self.measurements})), self.note()]
+        return [*lines_of(held_out_table({self.answered_by or "model": self.measurements})), self.note()]
 
     def note(self) -> str:
         """Return one line for below the table."""
@@ -51,7 +53,7 @@ def score_documents(
     """Score a model on held-out tokens; `unigram` is what `unigram_nats` gives for the training text."""
     limit = subject.limit(settings.window)
     sample = draw_sample(text, subject.vocabulary, limit, settings)
-    return _score(sample, measure(subject, sample, settings, unigram), limit, settings)
+    return _score(subject, sample, measure(subject, sample, settings, unigram), settings)
 
 
 def score_texts(
@@ -99,10 +101,12 @@ def held_out_table(models: Mapping[str, Sequence[Measurement]], title: str = "he
 
 
 def _score(
-    sample: Sample, measurements: list[Measurement], limit: int, settings: EvaluationSettings
+    subject: Subject, sample: Sample, measurements: list[Measurement], settings: EvaluationSettings
 ) -> Score:
     tokens = sum(map(len, sample.windows))
-    return Score(measurements, len(sample.windows), tokens, limit + SPECIALS, settings.seed)
+    window = subject.limit(settings.window) + SPECIALS
+    whose = subject.objective.answered_by
+    return Score(measurements, len(sample.windows), tokens, window, settings.seed, whose)
 
 
 def _encode(

@@ -5,7 +5,8 @@
 
 `pair="next"` is BERT's next sentence prediction (Devlin et al. 2019, section 3.1): B is half the time a text
 from *another* document. `pair="order"` is ALBERT's sentence order (Lan et al. 2020, section 3.1): A and B are
-always neighbours, and swapped half the time. `pair_plan.py` says how documents are cut.
+always neighbours, and swapped half the time. `pair="follow"` only marks two segments, as ELECTRA does (Clark et al.
+2020, released code): B always continues A. `pair_plan.py` says how documents are cut.
 
 Departures from BERT's released data: B is never from A's own document (there it may be, after ten tries);
 chunks are cut anew in each of `CHUNKINGS` epochs, then again in the same ways, as its `dupe_factor` does, but
@@ -42,8 +43,9 @@ class PairsSettings(Settings):
     """Two segments, of which the second continues the first or does not."""
     length: int = Field(default=128, ge=SPECIALS + 2)
     """Slots per row, special tokens and padding included."""
-    pair: Literal["next", "order"] = "next"
-    """`next`: half of second segments are of another document; `order`: half of the pairs are swapped."""
+    pair: Literal["next", "order", "follow"] = "next"
+    """`next`: half of second segments are of another document; `order`: half of the pairs are swapped; `follow`: every
+    second segment continues the first."""
     short_share: float = Field(default=0.1, ge=0, le=1)
     """Share of pairs whose length is drawn at random, so that short texts are known too."""
 
@@ -80,6 +82,7 @@ class Pairs:
         self.length = settings.length
         self._longest = settings.length - SPECIALS
         self._is_next = settings.pair == "next"
+        self._is_order = settings.pair == "order"
         self._source = shards
         self._vocabulary = vocabulary
         self._seed = seed
@@ -158,7 +161,7 @@ class Pairs:
             )
         # A single sentence has no inner boundary: it is cut in the middle. A single token has no order.
         middle = np.where(chunks.middles < chunks.stops, middle, (start + stop + 1) // 2)
-        swapped = (chunks.chosen & (middle < stop))[:, None]
+        swapped = (chunks.chosen & (middle < stop) & self._is_order)[:, None]
         one, two = np.stack([start, middle], axis=1), np.stack([middle, stop], axis=1)
         return _Spans(
             np.where(swapped, two, one), np.where(swapped, one, two), swapped[:, 0].astype(np.int64)

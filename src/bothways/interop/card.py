@@ -46,6 +46,12 @@ _THEIRS = {
         "fill-mask",
         "`AutoModel` leaves its head out. Rows may be of any length: positions are rotary.",
     ),
+    "ElectraForPreTraining": _Theirs(
+        "ElectraForPreTraining",
+        "feature-extraction",
+        "Its logits are positive where a token looks replaced. It predicts no tokens: its generator does, which is a "
+        'whole model of its own (`AutoModelForMaskedLM.from_pretrained("./generator")`).',
+    ),
     "GPT2LMHeadModel": _Theirs("AutoModelForCausalLM", "text-generation", "It reads from left to right."),
     "XLNetLMHeadModel": _Theirs(
         "XLNetLMHeadModel",

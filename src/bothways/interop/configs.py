@@ -40,6 +40,8 @@ class Family:
     """The class of `transformers` that loads the folder; None: it has none for this backbone."""
     architecture_with_pairs: str | None = None
     """The same where a pair loss was trained too."""
+    discriminator: str | None = None
+    """The class that loads an encoder trained to detect replaced tokens, with its detector."""
     demands: Mapping[str, Any] = field(default_factory=dict)
     """What a foreign config must say, where it says anything, for us to compute the same."""
     backbone: str | None = None
@@ -282,6 +284,7 @@ FAMILIES: dict[str, Family] = {
         objective="masked",
         architecture="ElectraForMaskedLM",
         architecture_with_pairs="ElectraForMaskedLM",
+        discriminator="ElectraForPreTraining",
         # So does that of its generator.
         demands=_BERT_DEMANDS | {"hidden_act": "gelu"},
         backbone="bert",

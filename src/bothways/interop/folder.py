@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from bothways import files
 from bothways.config import Settings, build
 from bothways.errors import CheckpointError
+from bothways.interop import generator
 from bothways.interop.card import model_card
 from bothways.interop.configs import FAMILIES, Family, backbone_of, family_of
 from bothways.interop.weights import read_weights, write_weights
@@ -25,6 +26,7 @@ from bothways.model.names import Names
 from bothways.model.settings import EncoderSettings
 from bothways.objectives import AUXILIARIES, OBJECTIVES, build_objective
 from bothways.objectives.base import Objective
+from bothways.objectives.replaced import Replaced
 from bothways.text.tokenizer import Layout, load_tokenizer, vocabulary_of, write_tokenizer
 from bothways.vocabulary import Vocabulary
 
@@ -59,11 +61,51 @@ def write_model(
     *,
     facts: Mapping[str, Any],
 ) -> None:
-    """Write `model` into the existing `folder`; `facts` (plain words and numbers) go on the model card."""
-    extras = list(extras)
+    """Write `model` into the existing `folder`; `facts` (plain words and numbers) go on the model card.
+
+    Where `transformers` has a class for an ELECTRA's generator, it becomes a folder of its own within.
+    """
     settings = model.encoder.settings
-    family = FAMILIES[family_of(settings)]
-    architecture = _architecture(family, model.objective, model.vocabulary)
+    family = family_of(settings)
+    about = Description(family, settings, objective, tuple(extras), model.layout)
+    architecture = _architecture(FAMILIES[family], model.objective, model.vocabulary)
+    parameters = named_parameters(model.encoder, model.objective)
+    if isinstance(model.objective, Replaced) and architecture is not None:
+        parameters, inner = generator.split(parameters)
+        _write_generator(folder / generator.FOLDER, inner, model, model.objective, facts)
+    _write(folder, about, architecture, parameters, model, facts)
+
+
+def _write_generator(
+    folder: Path,
+    parameters: Mapping[str, Tensor],
+    model: Model,
+    objective: Replaced,
+    facts: Mapping[str, Any],
+) -> None:
+    """Write the generator of `model` as the masked model that it is."""
+    settings = objective.generator.encoder.settings
+    family = family_of(settings)
+    masked = generator.masked_settings(objective.settings)
+    about = Description(family, settings, masked, (), model.layout)
+    known = {
+        "name": f"generator of {facts.get('name', 'a model')}",
+        "trained with": "the model in the folder above",
+    }
+    folder.mkdir()
+    _write(folder, about, FAMILIES[family].architecture, parameters, model, known)
+
+
+def _write(
+    folder: Path,
+    about: Description,
+    architecture: str | None,
+    parameters: Mapping[str, Tensor],
+    model: Model,
+    facts: Mapping[str, Any],
+) -> None:
+    """Write all files of one folder; `model` gives the tokenizer and the vocabulary."""
+    family, settings = FAMILIES[about.family], about.settings
     config = {
         **({"architectures": [architecture]} if architecture else {}),
         "model_type": family.model_type,
@@ -71,17 +113,16 @@ def write_model(
         "tie_word_embeddings": True,
         "dtype": "float32",
         "bothways": {
-            "objective": objective.model_dump(mode="json"),
-            "extras": [extra.model_dump(mode="json") for extra in extras],
-            "layout": model.layout,
+            "objective": about.objective.model_dump(mode="json"),
+            "extras": [extra.model_dump(mode="json") for extra in about.extras],
+            "layout": about.layout,
         },
     }
     files.write_json(folder / "config.json", config)
-    parameters = named_parameters(model.encoder, model.objective)
     write_weights(folder, parameters, names_of(settings), settings.heads)
     longest = getattr(settings, "max_positions", None)
     has_segments = "segments" in offers_of(settings)
-    write_tokenizer(model.tokenizer, model.layout, folder, longest, has_segments=has_segments)
+    write_tokenizer(model.tokenizer, about.layout, folder, longest, has_segments=has_segments)
     files.write_text(folder / "README.md", model_card(architecture, config, facts))
 
 
@@ -116,7 +157,7 @@ def describe(folder: Path) -> Description:
         raise CheckpointError(f"{path} is not a model's configuration; use another copy")
     name, settings = backbone_of(config, folder)
     family = FAMILIES[name]
-    wanted = ours.get("objective") or {"kind": family.objective}
+    wanted = ours.get("objective") or {"kind": _published_with(family, config)}
     objective = _settings(OBJECTIVES, wanted, path)
     extras = tuple(_settings(AUXILIARIES, values, path) for values in ours.get("extras", ()))
     return Description(name, settings, objective, extras, ours.get("layout", family.layout))
@@ -125,6 +166,10 @@ def describe(folder: Path) -> Description:
 def load_weights(folder: Path, encoder: Encoder, objective: Objective) -> list[str]:
     """Copy a folder's weights into a model of the same shape; return the names of those it lacks, left as drawn."""
     found = read_weights(folder, names_of(encoder.settings), encoder.settings.heads)
+    if isinstance(objective, Replaced) and (folder / generator.FOLDER).is_dir():
+        settings = objective.generator.encoder.settings
+        inner = read_weights(folder / generator.FOLDER, names_of(settings), settings.heads)
+        found |= generator.as_part(inner)
     wanted = named_parameters(encoder, objective)
     missing = sorted(set(wanted) - set(found))
     if any(name.startswith("encoder.") for name in missing):
@@ -156,10 +201,18 @@ def names_of(settings: EncoderSettings) -> Names:
 
 def _architecture(family: Family, objective: Objective, vocabulary: Vocabulary) -> str | None:
     """Return the class of `transformers` that computes what the model was trained to, or None."""
+    if isinstance(objective, Replaced):
+        return family.discriminator
     looks_back = "both sides" not in objective.offers
     if family.is_causal != looks_back or family.padding not in (None, vocabulary.pad):
         return None
     return family.architecture_with_pairs if "sentence_pair" in objective.extras else family.architecture
+
+
+def _published_with(family: Family, config: Mapping[str, Any]) -> str:
+    """Return the objective of a folder that does not name it."""
+    is_discriminator = family.discriminator in (config.get("architectures") or [])
+    return "replaced" if is_discriminator else family.objective
 
 
 def _settings(table: Mapping[str, tuple[type[Settings], Any]], values: Any, path: Path) -> Settings:

@@ -1,6 +1,6 @@
 """The encoder: embeddings, a stack of blocks, memory in and memory out.
 
-    hidden = embed(batch)                      [rows, slots + probes, width]
+    hidden = project(embed(batch))             [rows, slots + probes, width]
     hidden = block(hidden, source, sight)      once a layer; source = [memory | slots]
     memory' = the inputs of every layer at the row's first `carry` slots
 
@@ -58,11 +58,13 @@ class Encoder(nn.Module):
         head: Callable[[], Head],
         offers: frozenset[str],
         memory_length: int = 0,
+        projection: nn.Module | None = None,
         final: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.settings = settings
         self.embeddings = embeddings
+        self.projection = projection or nn.Identity()
         self.blocks = nn.ModuleList(blocks)
         self.final = final or nn.Identity()
         self.look = look
@@ -105,7 +107,7 @@ class Encoder(nn.Module):
 
     @property
     def token_embedding(self) -> Tensor:
-        """Return float [vocabulary, width], shared with the vocabulary head."""
+        """Return float [vocabulary, embedding width], shared with the vocabulary head."""
         weight: Tensor = self.embeddings.tokens.weight  # type: ignore[union-attr,assignment]
         return weight
 
@@ -118,7 +120,13 @@ class Encoder(nn.Module):
         which is None when the backbone keeps none or the batch carries none. With `wanted`, int64 [rows, wanted], the
         last layer computes these queries only; the states of all others are not numbers.
         """
-        hidden = self.embeddings(batch)
+        return self.contextualise(self.embeddings(batch), batch, memory, wanted)
+
+    def contextualise(
+        self, embedded: Tensor, batch: Batch, memory: Memory | None = None, wanted: Tensor | None = None
+    ) -> tuple[Tensor, Memory | None]:
+        """Encode a batch that is embedded already, [rows, slots + probes, embedding width]; see `forward`."""
+        hidden = self.projection(embedded)
         sight = self.look(batch, memory, compute_dtype(hidden))
         inputs = []
         for layer, block in enumerate(self.blocks):

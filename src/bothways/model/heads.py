@@ -1,4 +1,4 @@
-"""What turns hidden states into predictions: the vocabulary heads and the pair head."""
+"""What turns hidden states into predictions: vocabulary heads, the pair head, the detector of replaced tokens."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -133,3 +133,18 @@ class PairHead(nn.Module):
     def forward(self, cls: Tensor) -> Tensor:
         """Map [rows, width] to logits [rows, classes]."""
         return self.classifier(torch.tanh(self.pooler(cls)))
+
+
+class Detector(nn.Module):
+    """Scores for each token that it was replaced: dense, activation, linear (ELECTRA's released code)."""
+
+    def __init__(self, width: int, activation: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.dense = nn.Linear(width, width)
+        self.activation = activation
+        self.output = nn.Linear(width, 1)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Map [rows, slots, width] to logits [rows, slots]; above 0 where it looks replaced."""
+        logits: Tensor = self.output(self.activation(self.dense(hidden)))
+        return logits.squeeze(-1)

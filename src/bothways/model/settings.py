@@ -1,6 +1,6 @@
 """The sizes of published encoders, and the settings that every backbone shares."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -63,3 +63,15 @@ class EncoderSettings(Settings):
                 f"choose heads so that width / heads is {need} (published models: 64)"
             )
         return self
+
+    def narrowed(self, share: float) -> Self:
+        """Return the settings of an encoder as deep as this one and about `share` as wide.
+
+        It has fewer heads of the same size, at least one, and a feed-forward network narrower by as much.
+        """
+        size = self.width // self.heads
+        heads = max(1, round(share * self.heads))
+        heads += heads * size % 2  # sines and cosines come in pairs, so a width is even
+        feed_forward = max(1, round(self.feed_forward * heads / self.heads))
+        shape = {"size": None, "width": heads * size, "heads": heads, "feed_forward": feed_forward}
+        return type(self)(**{**self.model_dump(), **shape})

@@ -5,13 +5,13 @@ from typing import Any, TypeVar
 
 from bothways.config import Settings
 from bothways.model.encoder import Encoder
-from bothways.model.initialise import initialise
 from bothways.objectives.auxiliary import Auxiliary
 from bothways.objectives.base import Objective
 from bothways.objectives.causal import Causal, CausalSettings
 from bothways.objectives.masked import Masked, MaskedSettings
 from bothways.objectives.mpnet import MPNet, MPNetSettings
 from bothways.objectives.permutation import Permutation, PermutationSettings
+from bothways.objectives.replaced import Replaced, ReplacedSettings
 from bothways.objectives.sentence_pair import SentencePair, SentencePairSettings
 from bothways.objectives.span_boundary import SpanBoundary, SpanBoundarySettings
 from bothways.vocabulary import Vocabulary
@@ -23,6 +23,7 @@ OBJECTIVES: dict[str, tuple[type[Settings], type[Objective]]] = {
     "permutation": (PermutationSettings, Permutation),
     "causal": (CausalSettings, Causal),
     "mpnet": (MPNetSettings, MPNet),
+    "replaced": (ReplacedSettings, Replaced),
 }
 
 AUXILIARIES: dict[str, tuple[type[Settings], type[Auxiliary]]] = {
@@ -47,7 +48,7 @@ def build_objective(
     for kind, build in OBJECTIVES.values():
         if isinstance(settings, kind):
             objective = _make(build, settings, vocabulary, encoder, auxiliaries)
-            initialise(objective, encoder.settings.initial_deviation)
+            objective.initialise(encoder.settings.initial_deviation)
             return objective
     raise TypeError(f"{type(settings).__name__} belongs to no objective")
 

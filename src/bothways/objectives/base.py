@@ -13,6 +13,7 @@ from bothways.batch import IGNORED, Batch, Examples, Loss, Losses, Memory
 from bothways.config import Settings
 from bothways.model.dtypes import at_least_float32
 from bothways.model.encoder import Encoder
+from bothways.model.initialise import initialise
 from bothways.objectives.auxiliary import Auxiliary
 from bothways.vocabulary import Vocabulary
 
@@ -28,6 +29,8 @@ class Objective(nn.Module):
     needs: frozenset[str] = frozenset()
     answers: frozenset[str] = frozenset()
     offers: frozenset[str] = frozenset({"both sides"})
+    answered_by: str | None = None
+    """Who answers, if it is not the run's encoder; held-out numbers are labelled so."""
     name: str
     settings: Settings
     """Its own kind of them; say which in the subclass."""
@@ -38,8 +41,16 @@ class Objective(nn.Module):
         super().__init__()
         self.settings = settings
         self.vocabulary = vocabulary
-        self.head = encoder.vocabulary_head()
+        self.add_heads(encoder)
         self.extras = nn.ModuleDict(extras)
+
+    def add_heads(self, encoder: Encoder) -> None:
+        """Create what turns hidden states into predictions: a head over the vocabulary, unless it is said otherwise."""
+        self.head = encoder.vocabulary_head()
+
+    def initialise(self, deviation: float) -> None:
+        """Draw every parameter that is the objective's own anew from torch's global generator."""
+        initialise(self, deviation)
 
     def corrupt(self, examples: Examples, rng: np.random.Generator) -> Batch:
         """Hide part of the rows and say what is scored. Pure: all chance comes from `rng`."""

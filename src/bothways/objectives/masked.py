@@ -10,7 +10,7 @@ row, special tokens are never hidden nor drawn as random replacements, and the d
 (RoBERTa's dynamic masking, Liu et al. 2019, section 4.1).
 """
 
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -24,6 +24,7 @@ from bothways.objectives.layout import lay_out
 from bothways.objectives.masking import (
     choose_geometric_spans,
     choose_tokens,
+    choose_tokens_repeatedly,
     choose_words,
     goals,
     word_numbers,
@@ -31,15 +32,15 @@ from bothways.objectives.masking import (
 from bothways.vocabulary import Vocabulary
 
 
-class MaskedSettings(Settings):
-    """What is hidden and what stands in its place."""
+class MaskingSettings(Settings):
+    """What is hidden and what stands in its place, for every objective that masks."""
 
-    kind: Literal["masked"] = "masked"
     rate: float = Field(default=0.15, gt=0, le=1)
     """Share of a row's tokens that is hidden."""
-    select: Literal["token", "word", "ngram", "span"] = "token"
+    select: Literal["token", "word", "ngram", "span", "repeatable"] = "token"
     """Hide single tokens, whole words, or runs of 1 to `longest` words with P(n) proportional to 1/n (`ngram`) or
-    geometric (`span`)."""
+    geometric (`span`); or tokens that may be drawn twice (`repeatable`), so that fewer are hidden, as in ELECTRA's
+    released code."""
     longest: int = Field(default=3, ge=1)
     """Longest run of words that `ngram` and `span` hide (SpanBERT: 10)."""
     stop: float = Field(default=0.2, gt=0, lt=1)
@@ -50,7 +51,7 @@ class MaskedSettings(Settings):
     """Share that becomes a random token; the rest stays as it is."""
 
     @model_validator(mode="after")
-    def _shares_are_of_one_whole(self) -> "MaskedSettings":
+    def _shares_are_of_one_whole(self) -> Self:
         if self.mask_share + self.random_share > 1 + 1e-9:
             raise ValueError(
                 f"mask_share {self.mask_share} and random_share {self.random_share} exceed 1 together"
@@ -58,17 +59,23 @@ class MaskedSettings(Settings):
         return self
 
 
+class MaskedSettings(MaskingSettings):
+    """What is hidden and what stands in its place."""
+
+    kind: Literal["masked"] = "masked"
+
+
 class Masked(Objective):
     """Predict hidden tokens from both sides, each on its own."""
 
     name = "masked"
-    settings: MaskedSettings
+    settings: MaskingSettings
     answers = frozenset({"leave one out", "joint spans"})
     offers = frozenset({"both sides", "hidden spans"})
 
     def __init__(
         self,
-        settings: MaskedSettings,
+        settings: MaskingSettings,
         vocabulary: Vocabulary,
         encoder: Encoder,
         extras: dict[str, Auxiliary],
@@ -90,8 +97,9 @@ class Masked(Objective):
         """Return the hidden slots, bool [rows, slots]."""
         settings, vocabulary = self.settings, self.vocabulary
         goal = goals(examples.tokens, vocabulary, settings.rate)
-        if settings.select == "token":
-            return choose_tokens(~vocabulary.is_special[examples.tokens], goal, rng)
+        if settings.select in ("token", "repeatable"):
+            choose = choose_tokens if settings.select == "token" else choose_tokens_repeatedly
+            return choose(~vocabulary.is_special[examples.tokens], goal, rng)
         words = word_numbers(examples, vocabulary)
         if settings.select == "span":
             return choose_geometric_spans(words, goal, settings.longest, settings.stop, rng)

@@ -61,6 +61,21 @@ def choose_tokens(allowed: np.ndarray, goal: np.ndarray, rng: np.random.Generato
     return drawn <= np.where(goal > 0, highest, -1.0)[:, None]
 
 
+def choose_tokens_repeatedly(allowed: np.ndarray, goal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw `goal[row]` times one of the `allowed` slots (bool [rows, slots]); one drawn twice counts once.
+
+    So ELECTRA's released code does, and hides 13.9% where 15% were meant.
+    """
+    rows, slots = allowed.shape
+    is_drawn = np.arange(goal.max(initial=0)) < goal[:, None]
+    number = (rng.random(is_drawn.shape) * allowed.sum(axis=1, keepdims=True)).astype(np.int64)
+    order = np.argsort(~allowed, axis=1, kind="stable")
+    chosen = np.zeros((rows, slots), dtype=bool)
+    row, draw = np.nonzero(is_drawn)
+    chosen[row, order[row, number[row, draw]]] = True
+    return chosen
+
+
 def choose_words(words: np.ndarray, goal: np.ndarray, longest: int, rng: np.random.Generator) -> np.ndarray:
     """Choose runs of 1 to `longest` whole words until exactly `goal[row]` tokens are hidden, bool [rows, slots].
 

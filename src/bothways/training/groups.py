@@ -29,7 +29,7 @@ XLNet's released code (2019) decays the probe vector, and the attention biases t
 
 ATTENTION_BIAS = DECAYS[0][0]
 BLOCK = re.compile(r"(?:.*\.)?blocks\.(\d+)\.")
-EMBEDDINGS = re.compile(r"(?:.*\.)?(?:embeddings|look)\.")
+EMBEDDINGS = re.compile(r"(?:.*\.)?(?:embeddings|projection|look)\.")
 
 
 class OptimizerSettings(Settings):

@@ -183,7 +183,10 @@ class _Trainer:
         if self.run.place.is_main and self.run.evaluate is not None:
             held_out = self.run.evaluate()
             numbers = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in held_out.items())
-            self.progress.say(f"step {self.state.step:,} held out: {numbers}")
+            whose = self.run.objective.answered_by
+            self.progress.say(
+                f"step {self.state.step:,} held out: {numbers}" + (f" ({whose})" if whose else "")
+            )
             metric, value = next(iter(held_out.items()))
             is_best = value < (self.best.value if self.best else float("inf"))
             if is_best:

@@ -20,7 +20,7 @@ from bothways.objectives.base import Objective
 from bothways.training import distributed, optimizer
 from bothways.training.distributed import Place
 from bothways.training.settings import TrainingSettings
-from bothways.training.ways import choose_ways
+from bothways.training.ways import choose_ways, encoders
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,11 @@ class Stepper:
         self.parameters = [parameter for _, parameter in named]
         self.optimizer = optimizer.build_optimizer(named, settings.optimizer)
         self.memories: list[Memory | None] = [None] * micro_batches
-        encoder.recompute_activations = settings.recompute_activations
-        if choose_ways(encoder, settings, place.device, precision)["compile"].name == "on":
-            for block in encoder.blocks:
-                block.compile()
+        for part in encoders(encoder, objective):
+            part.recompute_activations = settings.recompute_activations
+            if choose_ways(part, settings, place.device, precision)["compile"].name == "on":
+                for block in part.blocks:
+                    block.compile()
         distributed.copy_from_main(self.parameters)
 
     def totals(self, batches: list[Batch]) -> dict[str, float]:

@@ -1,11 +1,19 @@
 """The ways a run computes what several ways compute alike: precision of products, attention, compilation."""
 
+from collections.abc import Iterator
+
 import torch
+from torch import nn
 
 from bothways import runtime
 from bothways.model.encoder import Encoder
 from bothways.runtime import Choice, Precision
 from bothways.training.settings import TrainingSettings
+
+
+def encoders(*modules: nn.Module) -> Iterator[Encoder]:
+    """Yield every encoder in some modules: that of the run, and one that an objective may have for itself."""
+    return (part for module in modules for part in module.modules() if isinstance(part, Encoder))
 
 
 def choose_ways(

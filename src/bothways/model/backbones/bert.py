@@ -16,7 +16,7 @@ Probes are not part of BERT. They embed as `[MASK]` at their place, so that a pe
 
 import dataclasses
 from collections import OrderedDict
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from pydantic import Field
@@ -69,12 +69,14 @@ class BertSettings(EncoderSettings):
         """Whether the size of embeddings was chosen, as ELECTRA does even where it is the width."""
         return self.embedding_width is not None
 
+    def narrowed(self, share: float) -> Self:
+        """Return the settings of a narrower encoder over embeddings of the same size (ELECTRA's generator)."""
+        embeddings = {"embedding_width": self.embedding_width or self.width}
+        return super().narrowed(share).model_copy(update=embeddings)
+
 
 class BertEmbeddings(nn.Module):
-    """Token + position + segment, then normalisation and dropout (Devlin et al. 2019, figure 2).
-
-    Where the embeddings have another width, a linear map follows last of all (Clark et al. 2020, section 3.1).
-    """
+    """Token + position + segment, then normalisation and dropout (Devlin et al. 2019, figure 2)."""
 
     def __init__(self, settings: BertSettings, vocabulary: Vocabulary) -> None:
         super().__init__()
@@ -86,10 +88,9 @@ class BertEmbeddings(nn.Module):
         self.segments = nn.Embedding(settings.num_segments, width) if settings.num_segments else None
         self.norm = nn.LayerNorm(width, settings.norm_epsilon) if settings.norm == "post" else nn.Identity()
         self.dropout = Dropout(settings.dropout)
-        self.projection = nn.Identity() if width == settings.width else nn.Linear(width, settings.width)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return [rows, slots + probes, width]."""
+        """Return [rows, slots + probes, embedding width]."""
         tokens = batch.tokens
         if batch.probes is not None:
             tokens = torch.cat([tokens, torch.full_like(batch.probes, self.mask)], dim=1)
@@ -99,7 +100,8 @@ class BertEmbeddings(nn.Module):
             # XLNet's rows mark CLS as a third segment, which BERT does not have.
             segments = batch.at_queries(batch.segments).clamp(max=self.segments.num_embeddings - 1)
             hidden = hidden + self.segments(segments)
-        return self.projection(self.dropout(self.norm(hidden)))
+        dropped: Tensor = self.dropout(self.norm(hidden))
+        return dropped
 
 
 class BertSight(nn.Module):
@@ -115,14 +117,13 @@ class BertSight(nn.Module):
 def build_bert(settings: BertSettings, vocabulary: Vocabulary) -> Encoder:
     """Build BERT's encoder, or that of a relative, with fresh weights."""
     width, epsilon = settings.width, settings.norm_epsilon
+    embedding_width = settings.embedding_width or width
 
     def head() -> VocabularyHead:
         if settings.head == "plain":
             return VocabularyHead(vocabulary.size, has_bias=False)
         activation = ACTIVATIONS[settings.activation]
-        return VocabularyHead(
-            vocabulary.size, Transform(settings.embedding_width or width, activation, epsilon, width)
-        )
+        return VocabularyHead(vocabulary.size, Transform(embedding_width, activation, epsilon, width))
 
     def block() -> Block:
         return Block(
@@ -143,6 +144,7 @@ def build_bert(settings: BertSettings, vocabulary: Vocabulary) -> Encoder:
         BertSight(),
         head=head,
         offers=settings.offers,
+        projection=None if embedding_width == width else nn.Linear(embedding_width, width),
         final=last,
     )
     initialise(encoder, settings.initial_deviation)
@@ -200,7 +202,7 @@ ROBERTA_NAMES = Names(
 ELECTRA_NAMES = Names(
     (
         *_encoder_names("electra"),
-        *linear("encoder.embeddings.projection", "electra.embeddings_project"),
+        *linear("encoder.projection", "electra.embeddings_project"),
         *linear("objective.head.transform.dense", "generator_predictions.dense"),
         *linear("objective.head.transform.norm", "generator_predictions.LayerNorm"),
         ("objective.head.bias", "generator_lm_head.bias", "same"),
