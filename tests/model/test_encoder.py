@@ -26,8 +26,11 @@ from model_cases import (
 )
 
 from bothways.batch import IGNORED, Batch, Memory
+from bothways.model.backbones import BACKBONES
 from bothways.model.dropout import Dropout
 from bothways.model.encoder import Encoder
+from bothways.objectives import OBJECTIVES
+from bothways.objectives.base import Objective
 
 CLOSE = {"atol": 1e-12, "rtol": 0.0}
 BOTH = pytest.mark.parametrize("name", ["masked", "permutation"])
@@ -220,7 +223,9 @@ def learned(encoder, objective, steps, *, everywhere):
     return total, torch.autograd.grad(total, parameters, allow_unused=True), hidden, memory
 
 
-@every_case
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if OBJECTIVES[case.cell[0]][1].forward is Objective.forward], ids=str
+)
 def test_computing_only_what_the_loss_reads_changes_no_state_loss_gradient_or_memory(case):
     encoder, objective = case.build(**({"memory": 8} if case.backbone == "transformer_xl" else {}))
     rows = [stream(step).examples for step in range(2)] if case.format == "stream" else [case.examples]
@@ -241,6 +246,19 @@ def test_computing_only_what_the_loss_reads_changes_no_state_loss_gradient_or_me
     if memory is not None:
         for mine, plain in zip(memory.states, plain_memory.states, strict=True):
             torch.testing.assert_close(mine, plain, **CLOSE)
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_a_generator_computes_only_what_it_is_asked(backbone):
+    encoder = make_encoder(backbone)
+    objective = make_objective("replaced", encoder)
+    batch = objective.corrupt(packed(), rng())
+    states, _ = objective.generator(encoder, batch)
+    plain, _ = objective.generator(encoder, dataclasses.replace(batch, asked=None))
+    is_asked = torch.zeros(states.shape[:2], dtype=torch.bool).scatter_(1, batch.asked, True)
+    torch.testing.assert_close(states[is_asked], plain[is_asked], **CLOSE)
+    assert not is_asked.all()
+    assert states[~is_asked].isnan().all()
 
 
 @every_variant
