@@ -155,6 +155,12 @@ def test_no_unigram_is_shown_where_models_count_different_tokens(compared):
     assert not any("unigram" in line for line in lines_of(comparison_table([first, other])))
 
 
+def test_a_model_that_does_not_answer_itself_says_who_does(compared):
+    result = compared.results[1]
+    asked = dataclasses.replace(result, score=dataclasses.replace(result.score, answered_by="its generator"))
+    assert any("roberta-tiny, its generator" in line for line in lines_of(comparison_table([asked])))
+
+
 def test_several_seeds_give_their_mean_and_students_interval():
     estimates = [Estimate(mean, 0.5, 10, 3) for mean in (1.0, 2.0, 3.0)]
     # The deviation is 1 and Student's 97.5% quantile for two degrees of freedom 4.303: 4.303 / √3.

@@ -49,8 +49,9 @@ def margin_note(results: Sequence[Result]) -> str:
 
 def _row(seeds: Sequence[Result], keys: Sequence[str]) -> list[str]:
     first = seeds[0]
+    whose = first.score.answered_by
     return [
-        first.recipe,
+        f"{first.recipe}, {whose}" if whose else first.recipe,
         f"{first.parameters / 1e6:.1f} M",
         f"{first.tokens:,}",
         f"{median(result.tokens_per_second for result in seeds):,.0f}",
