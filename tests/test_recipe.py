@@ -50,7 +50,7 @@ FAMILIES = (
     "modern",
 )
 OTHER_SHAPES = {"electra-small", "transformer-xl-large", *(f"modern-{size}" for size in SIZES)}
-"""Published ones that are deeper or narrower than others of their size, and ModernBERT's, whose inner size is their own."""
+"""Published ones that are deeper or narrower than others of their size, and ModernBERT's own inner sizes."""
 
 
 def test_every_family_comes_in_every_size() -> None:
