@@ -11,17 +11,29 @@ from pathlib import Path
 from typing import Any
 
 from bothways.errors import CheckpointError
+from bothways.interop.bert import (
+    Config,
+    read_bert,
+    read_electra,
+    read_gpt2,
+    read_mpnet,
+    read_roberta,
+    write_bert,
+    write_electra,
+    write_gpt2,
+    write_mpnet,
+    write_roberta,
+)
 from bothways.interop.modern import read_modern, write_modern
+from bothways.interop.xlnet import read_xlnet, write_xlnet
 from bothways.model.backbones import BACKBONES
 from bothways.model.backbones.bert import BertSettings
 from bothways.model.backbones.modern import ModernSettings
-from bothways.model.backbones.mpnet import BUCKETS, FIRST_POSITION, MPNetSettings
+from bothways.model.backbones.mpnet import BUCKETS
 from bothways.model.backbones.transformer_xl import TransformerXLSettings
 from bothways.model.settings import EncoderSettings
 from bothways.text.tokenizer import Layout
 from bothways.vocabulary import Vocabulary
-
-Config = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -54,187 +66,12 @@ class Family:
     """The number of the padding token, where `transformers` takes no other."""
 
 
-def _write_bert(settings: BertSettings, vocabulary: Vocabulary) -> Config:
-    return {
-        "vocab_size": vocabulary.size,
-        "hidden_size": settings.width,
-        "num_hidden_layers": settings.layers,
-        "num_attention_heads": settings.heads,
-        "intermediate_size": settings.feed_forward,
-        "hidden_act": settings.activation,
-        "hidden_dropout_prob": settings.dropout,
-        "attention_probs_dropout_prob": settings.attention_dropout,
-        "max_position_embeddings": settings.max_positions,
-        "type_vocab_size": 2,
-        "initializer_range": settings.initial_deviation,
-        "layer_norm_eps": settings.norm_epsilon,
-        "pad_token_id": vocabulary.pad,
-    }
-
-
-def _read_bert(config: Mapping[str, Any]) -> Config:
-    return {
-        "kind": "bert",
-        "layers": config["num_hidden_layers"],
-        "width": config["hidden_size"],
-        "heads": config["num_attention_heads"],
-        "feed_forward": config["intermediate_size"],
-        "activation": config.get("hidden_act", "gelu"),
-        "dropout": config.get("hidden_dropout_prob", 0.1),
-        "attention_dropout": config.get("attention_probs_dropout_prob", 0.1),
-        "max_positions": config.get("max_position_embeddings", 512),
-        "initial_deviation": config.get("initializer_range", 0.02),
-        "norm_epsilon": config.get("layer_norm_eps", 1e-12),
-    }
-
-
-def _write_roberta(settings: BertSettings, vocabulary: Vocabulary) -> Config:
-    return _write_bert(settings, vocabulary) | {
-        "max_position_embeddings": settings.max_positions + vocabulary.pad + 1,
-        "type_vocab_size": 1,
-        "bos_token_id": vocabulary.cls,
-        "eos_token_id": vocabulary.sep,
-    }
-
-
-def _read_roberta(config: Mapping[str, Any]) -> Config:
-    first = config.get("pad_token_id", 1) + 1
-    return _read_bert(config) | {
-        "max_positions": config.get("max_position_embeddings", 512) - first,
-        "positions_after_padding": True,
-        "num_segments": 1,
-    }
-
-
-def _write_electra(settings: BertSettings, vocabulary: Vocabulary) -> Config:
-    return _write_bert(settings, vocabulary) | {"embedding_size": settings.embedding_width}
-
-
-def _read_electra(config: Mapping[str, Any]) -> Config:
-    return _read_bert(config) | {"embedding_width": config.get("embedding_size", 128)}
-
-
-def _write_gpt2(settings: BertSettings, vocabulary: Vocabulary) -> Config:
-    return {
-        "vocab_size": vocabulary.size,
-        "n_embd": settings.width,
-        "n_layer": settings.layers,
-        "n_head": settings.heads,
-        "n_inner": settings.feed_forward,
-        "n_positions": settings.max_positions,
-        "activation_function": settings.activation,
-        "embd_pdrop": settings.dropout,
-        "resid_pdrop": settings.dropout,
-        "attn_pdrop": settings.attention_dropout,
-        "layer_norm_epsilon": settings.norm_epsilon,
-        "initializer_range": settings.initial_deviation,
-        "bos_token_id": vocabulary.cls,
-        "eos_token_id": vocabulary.sep,
-        "pad_token_id": vocabulary.pad,
-    }
-
-
-def _read_gpt2(config: Mapping[str, Any]) -> Config:
-    return {
-        "kind": "bert",
-        "layers": config["n_layer"],
-        "width": config["n_embd"],
-        "heads": config["n_head"],
-        "feed_forward": config.get("n_inner") or 4 * config["n_embd"],
-        "activation": config.get("activation_function", "gelu_new"),
-        "dropout": config.get("resid_pdrop", 0.1),
-        "attention_dropout": config.get("attn_pdrop", 0.1),
-        "max_positions": config.get("n_positions", 1024),
-        "num_segments": 0,
-        "norm": "pre",
-        "head": "plain",
-        "initial_deviation": config.get("initializer_range", 0.02),
-        "norm_epsilon": config.get("layer_norm_epsilon", 1e-5),
-    }
-
-
-def _write_mpnet(settings: MPNetSettings, vocabulary: Vocabulary) -> Config:
-    return {
-        "vocab_size": vocabulary.size,
-        "hidden_size": settings.width,
-        "num_hidden_layers": settings.layers,
-        "num_attention_heads": settings.heads,
-        "intermediate_size": settings.feed_forward,
-        "hidden_act": settings.activation,
-        "hidden_dropout_prob": settings.dropout,
-        "attention_probs_dropout_prob": settings.attention_dropout,
-        "max_position_embeddings": settings.max_positions + FIRST_POSITION,
-        "relative_attention_num_buckets": BUCKETS,
-        "initializer_range": settings.initial_deviation,
-        "layer_norm_eps": settings.norm_epsilon,
-        "pad_token_id": vocabulary.pad,
-        "bos_token_id": vocabulary.cls,
-        "eos_token_id": vocabulary.sep,
-    }
-
-
-def _read_mpnet(config: Mapping[str, Any]) -> Config:
-    return _read_bert(config) | {
-        "kind": "mpnet",
-        "max_positions": config.get("max_position_embeddings", 512) - FIRST_POSITION,
-    }
-
-
 def _write_variant(settings: EncoderSettings, vocabulary: Vocabulary) -> Config:
     return settings.model_dump() | {"vocab_size": vocabulary.size}
 
 
 def _read_variant(kind: type[EncoderSettings], config: Mapping[str, Any]) -> Config:
     return {name: config[name] for name in kind.model_fields if name in config}
-
-
-def _write_xlnet(settings: TransformerXLSettings, vocabulary: Vocabulary) -> Config:
-    return {
-        "vocab_size": vocabulary.size,
-        "d_model": settings.width,
-        "n_layer": settings.layers,
-        "n_head": settings.heads,
-        "d_head": settings.width // settings.heads,
-        "d_inner": settings.feed_forward,
-        "ff_activation": settings.activation,
-        "dropout": settings.dropout,
-        # transformers has one dropout for both; it ignores this key and we read it back.
-        "attention_dropout": settings.attention_dropout,
-        "attn_type": "bi",
-        "untie_r": True,
-        "bi_data": False,
-        "clamp_len": settings.clamp or -1,
-        # Theirs limits models of type "uni" only, to one token more; ours is a key that transformers ignores.
-        "same_length": False,
-        "sees_memory_length": settings.same_length,
-        "mem_len": settings.memory or None,
-        "reuse_len": None,
-        "use_mems_train": False,
-        "initializer_range": settings.initial_deviation,
-        "layer_norm_eps": settings.norm_epsilon,
-        "summary_type": "last",
-        "summary_use_proj": True,
-        "summary_activation": "tanh",
-        "pad_token_id": vocabulary.pad,
-    }
-
-
-def _read_xlnet(config: Mapping[str, Any]) -> Config:
-    return {
-        "kind": "transformer_xl",
-        "layers": config["n_layer"],
-        "width": config["d_model"],
-        "heads": config["n_head"],
-        "feed_forward": config["d_inner"],
-        "activation": config.get("ff_activation", "gelu"),
-        "dropout": config.get("dropout", 0.1),
-        "attention_dropout": config.get("attention_dropout", config.get("dropout", 0.1)),
-        "memory": config.get("mem_len") or 0,
-        "clamp": clamp if (clamp := config.get("clamp_len", -1)) > 0 else None,
-        "same_length": config.get("sees_memory_length", False),
-        "initial_deviation": config.get("initializer_range", 0.02),
-        "norm_epsilon": config.get("layer_norm_eps", 1e-12),
-    }
 
 
 _BERT: Config = {
@@ -254,8 +91,8 @@ _BERT_DEMANDS: Config = {
 FAMILIES: dict[str, Family] = {
     "bert": Family(
         model_type="bert",
-        write=_write_bert,
-        read=_read_bert,
+        write=write_bert,
+        read=read_bert,
         layout="cls_first",
         objective="masked",
         architecture="BertForMaskedLM",
@@ -265,8 +102,8 @@ FAMILIES: dict[str, Family] = {
     ),
     "roberta": Family(
         model_type="roberta",
-        write=_write_roberta,
-        read=_read_roberta,
+        write=write_roberta,
+        read=read_roberta,
         layout="cls_first",
         objective="masked",
         architecture="RobertaForMaskedLM",
@@ -278,8 +115,8 @@ FAMILIES: dict[str, Family] = {
     ),
     "electra": Family(
         model_type="electra",
-        write=_write_electra,
-        read=_read_electra,
+        write=write_electra,
+        read=read_electra,
         layout="cls_first",
         objective="masked",
         architecture="ElectraForMaskedLM",
@@ -292,8 +129,8 @@ FAMILIES: dict[str, Family] = {
     ),
     "gpt2": Family(
         model_type="gpt2",
-        write=_write_gpt2,
-        read=_read_gpt2,
+        write=write_gpt2,
+        read=read_gpt2,
         layout="cls_first",
         objective="causal",
         architecture="GPT2LMHeadModel",
@@ -318,8 +155,8 @@ FAMILIES: dict[str, Family] = {
     ),
     "transformer_xl": Family(
         model_type="xlnet",
-        write=_write_xlnet,
-        read=_read_xlnet,
+        write=write_xlnet,
+        read=read_xlnet,
         layout="cls_last",
         objective="permutation",
         architecture="XLNetLMHeadModel",
@@ -343,8 +180,8 @@ FAMILIES: dict[str, Family] = {
     ),
     "mpnet": Family(
         model_type="mpnet",
-        write=_write_mpnet,
-        read=_read_mpnet,
+        write=write_mpnet,
+        read=read_mpnet,
         layout="cls_first",
         objective="mpnet",
         architecture="MPNetForMaskedLM",

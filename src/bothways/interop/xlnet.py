@@ -1,0 +1,60 @@
+"""The settings of XLNet and Transformer-XL in `config.json`, as `transformers` names XLNet's, there and back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bothways.model.backbones.transformer_xl import TransformerXLSettings
+from bothways.vocabulary import Vocabulary
+
+Config = dict[str, Any]
+
+
+def write_xlnet(settings: TransformerXLSettings, vocabulary: Vocabulary) -> Config:
+    """Return XLNet's entries, and ours that `transformers` ignores."""
+    return {
+        "vocab_size": vocabulary.size,
+        "d_model": settings.width,
+        "n_layer": settings.layers,
+        "n_head": settings.heads,
+        "d_head": settings.width // settings.heads,
+        "d_inner": settings.feed_forward,
+        "ff_activation": settings.activation,
+        "dropout": settings.dropout,
+        # transformers has one dropout for both; it ignores this key and we read it back.
+        "attention_dropout": settings.attention_dropout,
+        "attn_type": "bi",
+        "untie_r": True,
+        "bi_data": False,
+        "clamp_len": settings.clamp or -1,
+        # Theirs limits models of type "uni" only, to one token more; ours is a key that transformers ignores.
+        "same_length": False,
+        "sees_memory_length": settings.same_length,
+        "mem_len": settings.memory or None,
+        "reuse_len": None,
+        "use_mems_train": False,
+        "initializer_range": settings.initial_deviation,
+        "layer_norm_eps": settings.norm_epsilon,
+        "summary_type": "last",
+        "summary_use_proj": True,
+        "summary_activation": "tanh",
+        "pad_token_id": vocabulary.pad,
+    }
+
+
+def read_xlnet(config: Mapping[str, Any]) -> Config:
+    """Return the values of our settings."""
+    return {
+        "kind": "transformer_xl",
+        "layers": config["n_layer"],
+        "width": config["d_model"],
+        "heads": config["n_head"],
+        "feed_forward": config["d_inner"],
+        "activation": config.get("ff_activation", "gelu"),
+        "dropout": config.get("dropout", 0.1),
+        "attention_dropout": config.get("attention_dropout", config.get("dropout", 0.1)),
+        "memory": config.get("mem_len") or 0,
+        "clamp": clamp if (clamp := config.get("clamp_len", -1)) > 0 else None,
+        "same_length": config.get("sees_memory_length", False),
+        "initial_deviation": config.get("initializer_range", 0.02),
+        "norm_epsilon": config.get("layer_norm_eps", 1e-12),
+    }
