@@ -24,7 +24,7 @@ check: $(VENV)/.dev ## format, lint, types and the floors of the house; changes 
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: $(VENV)/.dev ## write docs/cli.md, docs/recipes.md and docs/objectives.md anew from the code
+docs: $(VENV)/.dev ## write what the pages in docs/ repeat of the code anew
 	$(BIN)/python docs/generate.py
 
 bench: $(VENV)/.bench ## measure speed and memory beside transformers; QUICK=1 is short, ARGS='--rows "xlnet small"' chooses

@@ -1,9 +1,10 @@
-"""Writes what only repeats the code: all of cli.md, and the marked parts of recipes.md and objectives.md.
+"""Writes what only repeats the code: all of cli.md, and the marked parts of recipes.md, objectives.md and folders.md.
 
 A test compares the pages with what is generated, so they cannot fall behind; `make docs` brings them up to date.
 """
 
 import itertools
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,11 +13,16 @@ from typer.testing import CliRunner
 
 from bothways.cli import VERBS, app
 from bothways.config import build
+from bothways.dry_run import made_up_vocabulary
 from bothways.formats import FORMATS
-from bothways.model.backbones import BACKBONES, OFFERS
-from bothways.objectives import AUXILIARIES, OBJECTIVES
+from bothways.interop.configs import FAMILIES
+from bothways.interop.folder import named_parameters
+from bothways.model.backbones import BACKBONES, OFFERS, build_encoder
+from bothways.model.backbones.transformer_xl import TRANSFORMER_XL_NAMES
+from bothways.model.names import all_theirs
+from bothways.objectives import AUXILIARIES, OBJECTIVES, build_objective
 from bothways.recipe import annotated, crossed, needs_of_format, offers_of_format, refusal, resolve
-from bothways.recipe_files import names
+from bothways.recipe_files import inline, names
 from bothways.training.optimizer import OPTIMIZERS
 from bothways.training.settings import TrainingSettings
 
@@ -36,6 +42,7 @@ def pages() -> dict[Path, str]:
             "optimizers": _optimizers(),
         },
         "objectives.md": {"objectives": _objectives(), "contract": _contract(), "extras": _extras()},
+        "folders.md": {"families": _families(), "transformer-xl": _transformer_xl()},
     }
     return {FOLDER / "cli.md": _commands()} | {FOLDER / page: _page(page, parts[page]) for page in parts}
 
@@ -155,6 +162,41 @@ def _sentences(said: dict[str, int]) -> list[str]:
 
 def _words(abilities: Iterable[str]) -> str:
     return ", ".join(sorted(abilities)) or "–"
+
+
+def _families() -> list[str]:
+    lines = ["| backbone | of these settings | `model_type` | class of `transformers` |", "|---|---|---|---|"]
+    for name, family in FAMILIES.items():
+        settings = ", ".join(f"`{key}={inline(value)}`" for key, value in family.settings.items())
+        classes = [family.architecture, family.architecture_with_pairs, family.discriminator]
+        known = " or ".join(f"`{each}`" for each in dict.fromkeys(classes) if each)
+        looks_back = " (if causal)" if family.is_causal else ""
+        kind = family.backbone or name
+        lines.append(
+            f"| `{kind}` | {settings or 'any'} | `{family.model_type}` | {known or 'none'}{looks_back} |"
+        )
+    return lines
+
+
+def _transformer_xl() -> list[str]:
+    """Build a model whose sizes tell its dimensions apart, and say of each tensor of its folder how large it is."""
+    sizes = {"V": 101, "H": 24, "N": 3, "D": 8, "F": 40}
+    letters = {size: letter for letter, size in sizes.items()}
+    shape = {"layers": 1, "width": sizes["H"], "heads": sizes["N"], "feed_forward": sizes["F"]}
+    vocabulary = made_up_vocabulary(sizes["V"])
+    settings = BACKBONES["transformer_xl"][0].model_validate(shape)
+    encoder = build_encoder(settings, vocabulary)
+    objective = build_objective(OBJECTIVES["causal"][0](), [], vocabulary, encoder)
+    parameters = named_parameters(encoder, objective)
+    tensors = all_theirs(parameters, TRANSFORMER_XL_NAMES, sizes["N"])
+    lines = ["| tensor | our parameter | shape |", "|---|---|---|"]
+    for ours in parameters:
+        found = TRANSFORMER_XL_NAMES.theirs(ours)
+        assert found is not None
+        dimensions = " × ".join(letters.get(size, str(size)) for size in tensors[found[0]].shape)
+        names = (re.sub(r"\.0\.", ".{i}.", name) for name in (found[0], ours))
+        lines.append(f"| {' | '.join(f'`{name}`' for name in names)} | {dimensions} |")
+    return lines
 
 
 def _settings() -> list[str]:
