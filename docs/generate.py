@@ -11,6 +11,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from bothways.checks import needs_of_format, offers_of_format, refusal
 from bothways.cli import VERBS, app
 from bothways.config import build
 from bothways.dry_run import made_up_vocabulary
@@ -21,7 +22,7 @@ from bothways.model.backbones import BACKBONES, OFFERS, build_encoder
 from bothways.model.backbones.transformer_xl import TRANSFORMER_XL_NAMES
 from bothways.model.names import all_theirs
 from bothways.objectives import AUXILIARIES, OBJECTIVES, build_objective
-from bothways.recipe import annotated, crossed, needs_of_format, offers_of_format, refusal, resolve
+from bothways.recipe import annotated, crossed, resolve
 from bothways.recipe_files import inline, names
 from bothways.training.optimizer import OPTIMIZERS
 from bothways.training.settings import TrainingSettings

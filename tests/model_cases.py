@@ -11,13 +11,14 @@ import torch
 from torch import nn
 
 from bothways.batch import NEVER, Batch, Examples
+from bothways.checks import refusal
 from bothways.model.backbones import BACKBONES, OFFERS, build_encoder
 from bothways.model.encoder import Encoder
 from bothways.objectives import OBJECTIVES, build_objective
 from bothways.objectives.base import Objective
 from bothways.objectives.sentence_pair import SentencePairSettings
 from bothways.objectives.span_boundary import SpanBoundarySettings
-from bothways.recipe import crossed, refusal
+from bothways.recipe import crossed
 from bothways.vocabulary import Vocabulary
 
 PAD, UNK, CLS, SEP, MASK = range(5)

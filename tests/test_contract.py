@@ -14,10 +14,11 @@ from model_cases import CASES, EVERY_CASE, LAID_OUT_BY, OBJECTIVE_CASES, one_thr
 from model_cases import FORMATS as ROWS
 from tiny_runs import assert_same_bits, build_run, metrics, quietly, resumed, saved_state, saved_tensors
 
+from bothways.checks import needs_of_format, refusal
 from bothways.formats import FORMATS
 from bothways.model.backbones import BACKBONES
 from bothways.objectives import AUXILIARIES, OBJECTIVES
-from bothways.recipe import Recipe, crossed, needs_of_format, refusal
+from bothways.recipe import Recipe, crossed
 
 STEPS = 3
 LENGTH = 16

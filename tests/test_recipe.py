@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from bothways.checks import check
 from bothways.errors import UsageError
 from bothways.interop.configs import family_of
-from bothways.recipe import annotated, check, resolve, write_resolved
+from bothways.recipe import annotated, resolve, write_resolved
 from bothways.recipe_files import names, parse
 
 SIZES = ("tiny", "mini", "small", "medium", "base", "large")

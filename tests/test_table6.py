@@ -6,8 +6,9 @@ import pytest
 from small_text import COMMON, write_text
 from tiny_runs import metrics
 
+from bothways.checks import check
 from bothways.pretrain import pretrain
-from bothways.recipe import Recipe, check, resolve
+from bothways.recipe import Recipe, resolve
 from bothways.recipe_files import names
 
 BASE = "table6/4-xlnet-k6"

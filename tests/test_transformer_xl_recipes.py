@@ -9,12 +9,13 @@ from small_text import COMMON, write_text
 from tiny_runs import assert_same_bits, metrics, saved_tensors, set_cap
 
 from bothways.assembly import build_model, num_parameters
+from bothways.checks import check
 from bothways.dry_run import made_up_vocabulary
 from bothways.interop.folder import read_model
 from bothways.model.heads import AdaptiveHead
 from bothways.model.settings import SIZES
 from bothways.pretrain import pretrain
-from bothways.recipe import check, resolve
+from bothways.recipe import resolve
 from bothways.recipe_files import names
 
 STEPS = 3

@@ -1,4 +1,4 @@
-"""Bothways pretrains BERT and XLNet, faithful to the papers, on your own text.
+"""Bothways pretrains BERT, XLNet and their relatives, faithful to the papers, on your own text.
 
 The names below are the whole public surface; each is imported when it is first asked for, so that
 `import bothways` costs nothing. Everything else may change without notice.
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bothways.batch import Batch, Examples, Loss, Memory
+    from bothways.checks import check
     from bothways.config import Settings
     from bothways.errors import (
         BothwaysError,
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
         NumericError,
         UsageError,
     )
-    from bothways.recipe import Recipe, check, resolve
+    from bothways.recipe import Recipe, resolve
     from bothways.vocabulary import Vocabulary
 
 __version__ = "0.1.0"
@@ -44,6 +45,7 @@ __all__ = [
 
 _HOMES = {
     "batch": ("Batch", "Examples", "Loss", "Memory"),
+    "checks": ("check",),
     "config": ("Settings",),
     "errors": (
         "BothwaysError",
@@ -53,7 +55,7 @@ _HOMES = {
         "NumericError",
         "UsageError",
     ),
-    "recipe": ("Recipe", "check", "resolve"),
+    "recipe": ("Recipe", "resolve"),
     "vocabulary": ("Vocabulary",),
 }
 

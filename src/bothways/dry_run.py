@@ -17,10 +17,11 @@ from torch import Tensor
 from bothways import allocator, runtime
 from bothways.assembly import build_model, layout_of, micro_rows, num_parameters
 from bothways.batch import Batch
+from bothways.checks import check
 from bothways.formats import FORMATS
 from bothways.formats.loader import check_rows
 from bothways.interop.folder import Model
-from bothways.recipe import Recipe, check
+from bothways.recipe import Recipe
 from bothways.text.corpus import EMBEDDED, readable_files
 from bothways.text.prepare import is_prepared
 from bothways.text.tokenizer import load_tokenizer, vocabulary_of

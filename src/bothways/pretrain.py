@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 
 from bothways import files, runtime
 from bothways.assembly import Assembly, assemble, micro_rows, num_parameters
+from bothways.checks import check
 from bothways.errors import CheckpointError, DataError, UsageError
 from bothways.formats.loader import check_rows
 from bothways.interop.folder import describe
 from bothways.model.encoder import Past
-from bothways.recipe import Recipe, check, resolve, write_resolved
+from bothways.recipe import Recipe, resolve, write_resolved
 from bothways.text.prepare import Prepared, prepare
 from bothways.training import distributed, run_folder
 from bothways.training.distributed import Place

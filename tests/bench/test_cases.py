@@ -4,7 +4,7 @@ import pytest
 
 from bothways.bench.cases import GPU_CASES, PROCESSOR_CASES, Case
 from bothways.bench.ours import recipe_of
-from bothways.recipe import check
+from bothways.checks import check
 
 EVERY = (*PROCESSOR_CASES, *GPU_CASES)
 

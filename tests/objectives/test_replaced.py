@@ -25,6 +25,7 @@ from model_cases import (
 from scipy import stats
 
 from bothways.batch import Batch
+from bothways.checks import refusal
 from bothways.model.backbones import BACKBONES
 from bothways.model.backbones.bert import BertSettings
 from bothways.model.backbones.transformer_xl import TransformerXLSettings
@@ -33,7 +34,7 @@ from bothways.objectives import build_objective
 from bothways.objectives.generator import Generator
 from bothways.objectives.masking import choose_tokens_repeatedly, goals
 from bothways.objectives.replaced import Replaced, ReplacedSettings, written
-from bothways.recipe import crossed, refusal
+from bothways.recipe import crossed
 from bothways.runtime import choose_precision
 from bothways.training.distributed import Place
 from bothways.training.settings import TrainingSettings

@@ -16,10 +16,11 @@ from bothways.batch import Batch
 from bothways.bench.cases import VOCABULARY, Case
 from bothways.bench.effort import Effort
 from bothways.bench.measure import Side, waiting
+from bothways.checks import check
 from bothways.dry_run import DOCUMENTS, PROBE_TOKENS, MadeUpText, made_up_vocabulary
 from bothways.formats import FORMATS, Loader
 from bothways.interop.folder import Model
-from bothways.recipe import Recipe, check, resolve
+from bothways.recipe import Recipe, resolve
 from bothways.training.distributed import Place
 from bothways.training.step import Stepper
 

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bothways.checks import check
 from bothways.config import nearest
 from bothways.errors import UsageError
 from bothways.evaluate.heldout import EvaluationSettings
-from bothways.recipe import Recipe, check, resolve
+from bothways.recipe import Recipe, resolve
 from bothways.recipe_files import names
 
 
