@@ -10,8 +10,8 @@ from bothways.vocabulary import Vocabulary
 Config = dict[str, Any]
 
 
-def write_bert(settings: BertSettings, vocabulary: Vocabulary) -> Config:
-    """Return BERT's entries, most of which its relatives share."""
+def _write_encoder(settings: BertSettings | MPNetSettings, vocabulary: Vocabulary) -> Config:
+    """Return the entries that BERT's, RoBERTa's, ELECTRA's and MPNet's configs share."""
     return {
         "vocab_size": vocabulary.size,
         "hidden_size": settings.width,
@@ -22,11 +22,15 @@ def write_bert(settings: BertSettings, vocabulary: Vocabulary) -> Config:
         "hidden_dropout_prob": settings.dropout,
         "attention_probs_dropout_prob": settings.attention_dropout,
         "max_position_embeddings": settings.max_positions,
-        "type_vocab_size": 2,
         "initializer_range": settings.initial_deviation,
         "layer_norm_eps": settings.norm_epsilon,
         "pad_token_id": vocabulary.pad,
     }
+
+
+def write_bert(settings: BertSettings, vocabulary: Vocabulary) -> Config:
+    """Return BERT's entries."""
+    return _write_encoder(settings, vocabulary) | {"type_vocab_size": 2}
 
 
 def read_bert(config: Mapping[str, Any]) -> Config:
@@ -118,21 +122,10 @@ def read_gpt2(config: Mapping[str, Any]) -> Config:
 
 
 def write_mpnet(settings: MPNetSettings, vocabulary: Vocabulary) -> Config:
-    """Return MPNet's entries."""
-    return {
-        "vocab_size": vocabulary.size,
-        "hidden_size": settings.width,
-        "num_hidden_layers": settings.layers,
-        "num_attention_heads": settings.heads,
-        "intermediate_size": settings.feed_forward,
-        "hidden_act": settings.activation,
-        "hidden_dropout_prob": settings.dropout,
-        "attention_probs_dropout_prob": settings.attention_dropout,
+    """Return MPNet's entries; its positions count from after its padding token, whose number is fixed."""
+    return _write_encoder(settings, vocabulary) | {
         "max_position_embeddings": settings.max_positions + FIRST_POSITION,
         "relative_attention_num_buckets": BUCKETS,
-        "initializer_range": settings.initial_deviation,
-        "layer_norm_eps": settings.norm_epsilon,
-        "pad_token_id": vocabulary.pad,
         "bos_token_id": vocabulary.cls,
         "eos_token_id": vocabulary.sep,
     }
