@@ -165,6 +165,14 @@ def _forget(values: Values, layer: Values) -> Values:
     return kept
 
 
+def flat(values: Mapping[str, Any], prefix: str = "") -> Values:
+    """Return nested values by their full names, `section.key`: the inverse of what `parse_words` nests."""
+    found: Values = {}
+    for name, value in values.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return found
+
+
 def parse_words(words: Sequence[str]) -> Values:
     """Turn `section.key=value` words into nested values; a later word wins over an earlier one."""
     values: Values = {}

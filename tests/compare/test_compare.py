@@ -111,11 +111,38 @@ def numbers(result):
     return dataclasses.replace(result, checkpoint="", seconds=0.0, tokens_per_second=0.0)
 
 
-def test_a_larger_budget_trains_the_same_runs_on(text, tmp_path):
-    compare(plan_of(text, tmp_path / "out", references=["gpt-tiny"], steps=2), quiet=True)
-    (result,) = compare(plan_of(text, tmp_path / "out", references=["gpt-tiny"], steps=4), quiet=True).results
-    assert result.tokens == 4 * STEP_TOKENS
+def test_a_run_that_was_begun_under_other_conditions_is_not_taken_for_this_one(compared, text, monkeypatch):
+    forbid_training(monkeypatch)
+    for changes, options in (
+        ("training.tokens", {"steps": 2}),
+        ("training.optimizer.learning_rate", {}),
+        ("training.schedule.kind", {}),
+    ):
+        more = [] if options else [f"{changes}={'constant' if changes.endswith('kind') else 0.5}"]
+        with pytest.raises(UsageError, match=rf"begun with {changes}=.*--out"):
+            compare(plan_of(text, compared.folder, *more, seeds=2, **options), quiet=True)
+    assert len(read_results(compared.folder)) == 4
+
+
+def test_other_questions_are_asked_of_the_same_runs(text, tmp_path):
+    few = plan_of(text, tmp_path / "out", references=["gpt-tiny"], steps=2)
+    compare(few, quiet=True)
+    more = plan_of(text, tmp_path / "out", "evaluation.seed=1", references=["gpt-tiny"], steps=2)
+    (result,) = compare(more, quiet=True).results
+    assert (result.steps, result.score.seed) == (2, 1)
     assert len(read_results(tmp_path / "out")) == 1
+
+
+def test_a_run_that_was_killed_during_its_first_save_goes_on(text, tmp_path):
+    plan = plan_of(text, tmp_path / "out", references=["gpt-tiny"], steps=2)
+    compare(plan, quiet=True)
+    checkpoints = plan[0].folder / "checkpoints"
+    last = max(checkpoints.glob("step-*"))
+    last.rename(checkpoints / f".{last.name}.part")
+    (checkpoints / f".{last.name}.part" / "MANIFEST.json").unlink()
+    (checkpoints / "best.json").unlink()
+    (tmp_path / "out" / RESULTS).unlink()
+    assert compare(plan, quiet=True).results[0].steps == 2
 
 
 def test_all_use_the_first_tokenizer_unless_each_keeps_its_own(text, tmp_path):

@@ -16,7 +16,8 @@ from bothways.dry_run import Estimate, dry_run
 from bothways.errors import Interrupted, UsageError
 from bothways.evaluate import lines_of, score_documents, unigram_nats
 from bothways.pretrain import Pretrained, next_folder, prepared_text, pretrain
-from bothways.recipe import Recipe
+from bothways.recipe import Recipe, resolve
+from bothways.recipe_files import flat
 from bothways.text.prepare import Prepared
 from bothways.trained import load
 from bothways.training import run_folder
@@ -106,7 +107,9 @@ def _digest(recipe: Recipe, prepared: Prepared) -> str:
 
 def _trained(contender: Contender, *, quiet: bool) -> Pretrained:
     """Train a contender to the end of its budget, from wherever it stands."""
-    begun = bool(run_folder.complete_or_not(contender.folder))
+    begun = (contender.folder / "checkpoints").exists()
+    if begun:
+        _refuse_other_settings(contender)
     try:
         return pretrain(contender.recipe, contender.folder, resume=begun, quiet=quiet)
     except Interrupted as stop:
@@ -114,6 +117,20 @@ def _trained(contender: Contender, *, quiet: bool) -> Pretrained:
             f"stopped during {contender.title}, all is saved; go on with the same command and "
             f"--out {contender.folder.parent.parent}"
         ) from stop
+
+
+def _refuse_other_settings(contender: Contender) -> None:
+    """A run that was begun under other conditions, a smaller budget for one, is not the run that is compared."""
+    before, now = (
+        flat(each.model_dump(mode="json", exclude={"data", "evaluation"}))
+        for each in (resolve(str(contender.folder / "recipe.yaml")), contender.recipe)
+    )
+    for name in before | now:
+        if before.get(name) != now.get(name):
+            raise UsageError(
+                f"{contender.folder} was begun with {name}={before.get(name)}, now it is {now.get(name)}, which would "
+                "be another run; compare in another folder, --out"
+            )
 
 
 def _judged(recipe: Recipe, run: Pretrained, prepared: Prepared, digest: str) -> Result:

@@ -31,7 +31,7 @@ class Result:
     tokens: int
     """Read in training."""
     seconds: float
-    """Of training, without evaluations."""
+    """Wall clock of the run, evaluations and checkpoints included."""
     tokens_per_second: float
     """The median of the logged intervals."""
     score: Score
