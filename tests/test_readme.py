@@ -1,7 +1,8 @@
 """The pages are true: every command in them runs, every link leads somewhere.
 
 Blocks fenced as ```bash or ```console run in order in one folder that holds `corpus/` and `text.txt`, with training
-cut to three steps; a block fenced with the further word `not-run` is left out (it installs, or takes hours).
+cut to three steps; a block fenced with the further word `not-run` is left out (it installs, or takes hours). Python
+runs there too where it is fenced with the further word `run`; other Python has tests of its own.
 """
 
 import os
@@ -32,6 +33,8 @@ def scripts(page: Path) -> list[str]:
             continue
         if language == "bash":
             found.append(body)
+        if language == "python" and "run" in more.split():
+            found.append(f"python - <<'PYTHON'\n{body}PYTHON\n")
         if language == "console":
             found.append("\n".join(line[2:] for line in body.splitlines() if line.startswith(("$ ", "> "))))
     return found

@@ -316,10 +316,10 @@ def start(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Pretrain BERT and XLNet on your own text.
+    """Pretrain BERT, XLNet and their relatives on your own text.
 
     \b
-    bothways demo                                  train both in a few minutes
+    bothways demo                                  train one of each in a few minutes
     bothways pretrain bert-tiny --data corpus/     train one on your text
     bothways recipes                               what can be trained
 

@@ -1,7 +1,7 @@
 """What every objective is: a way to corrupt rows, a loss on what was hidden, and a way to ask a trained model.
 
 An objective says what a position may see and which positions are scored, in the integer vectors of a `Batch`; it
-owns its heads and knows neither backbone nor format. To add one, write `corrupt`, `cloze` and `losses` in a file of
+owns its heads and knows neither backbone nor format. To add one, write `corrupt` and `cloze` in a file of
 its own and enter it in the table of `objectives/__init__.py`.
 """
 
