@@ -53,7 +53,7 @@ def test_a_run_folder_holds_what_it_should(model, text, finished):
     assert lines[-1]["held_out"] == outcome.held_out
     assert (outcome.steps, outcome.tokens) == (4, lines[-1]["tokens"])
     assert outcome.checkpoint == folder / "checkpoints/step-00000004"
-    assert f"model: {outcome.checkpoint}" in outcome.lines()[1]
+    assert outcome.lines()[1] == f"model: {outcome.checkpoint} (transformers loads this folder)"
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,11 @@ def test_transformers_loads_what_a_run_wrote(model, architecture, finished):
     assert tokenizer("Zürich Naïve", "house")["input_ids"] == ours.encode("Zürich Naïve", "house").ids
     assert tokenizer("a", "b")["token_type_ids"] == ours.encode("a", "b").type_ids
     assert sum(p.numel() for p in theirs.parameters()) > 10_000
+
+
+def test_a_run_says_where_transformers_has_no_class_for_its_model(text, tmp_path):
+    words = ("objective.kind=causal", "extras=[]", "training.steps=1")
+    assert "(Bothways reads this folder)" in train("bert", text, tmp_path, *words).lines()[1]
 
 
 def test_the_same_run_twice_is_the_same_model(text, finished, tmp_path):

@@ -14,7 +14,7 @@ from bothways.assembly import Assembly, assemble, micro_rows, num_parameters
 from bothways.checks import check
 from bothways.errors import CheckpointError, DataError, UsageError
 from bothways.formats.loader import check_rows
-from bothways.interop.folder import describe
+from bothways.interop.folder import describe, is_theirs
 from bothways.model.encoder import Past
 from bothways.recipe import Recipe, resolve, write_resolved
 from bothways.text.prepare import Prepared, prepare
@@ -46,9 +46,12 @@ class Pretrained:
     def lines(self) -> list[str]:
         """Say where everything is, and what to do next."""
         numbers = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in self.held_out.items())
+        whose = (
+            "transformers loads this folder" if is_theirs(self.checkpoint) else "Bothways reads this folder"
+        )
         return [
             f"trained {self.steps:,} steps, {self.tokens:,} tokens in {duration(self.seconds)}; {numbers}",
-            f"model: {self.checkpoint} (transformers loads this folder)",
+            f"model: {self.checkpoint} ({whose})",
             f'next:  bothways fill {self.folder} "text with a [?]"  ·  bothways score {self.folder} text.txt',
         ]
 

@@ -232,17 +232,52 @@ def test_the_tokenizer_of_gpt2_tells_no_segments_which_it_would_read_as_tokens(w
 
 @pytest.mark.parametrize(
     "case",
-    [dataclasses.replace(GPT2, objective="masked"), dataclasses.replace(BERT, objective="causal")],
+    [
+        dataclasses.replace(GPT2, objective="masked"),
+        dataclasses.replace(BERT, objective="causal"),
+        dataclasses.replace(BERT, objective="replaced"),
+        dataclasses.replace(ROBERTA, objective="causal"),
+        dataclasses.replace(MODERN, objective="causal"),
+        dataclasses.replace(MPNET, tokenizer="wordpiece"),
+        dataclasses.replace(XLNET, objective="causal"),
+    ],
     ids=str,
 )
-def test_a_model_names_no_class_of_transformers_that_would_look_another_way(case, written):
+def test_transformers_refuses_what_it_would_compute_in_another_way_and_we_read_it_back(case, written):
     folder, model = written(case)
-    assert "architectures" not in json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text())
+    assert "architectures" not in config
+    assert config["model_type"] == f"bothways_{case.backbone}"
+    for automatic in (transformers.AutoModel, transformers.AutoModelForMaskedLM):
+        with pytest.raises(ValueError, match=f"model type `bothways_{case.backbone}`.* does not recognize"):
+            automatic.from_pretrained(folder, local_files_only=True)
     assert "`transformers` has no class for this model" in (folder / "README.md").read_text()
+    assert_comes_back(folder, model)
+    assert encode(folder, SENTENCE)["input_ids"].shape[1] > 5
+
+
+def assert_comes_back(folder, model):
     again, missing = read_model(folder)
     assert missing == []
-    encoded = encode(folder, SENTENCE)
-    assert (our_logits(again, encoded) - our_logits(model, encoded)).abs().max() == 0
+    assert_same_bits(named_parameters(*parts(again)), named_parameters(*parts(model)))
+    assert again.encoder.settings == model.encoder.settings
+    assert (again.objective.name, again.layout) == (model.objective.name, model.layout)
+
+
+@pytest.mark.parametrize(
+    "case", [dataclasses.replace(each, objective="causal") for each in (BERT, MODERN, XLNET)], ids=str
+)
+def test_a_folder_from_before_such_models_had_a_type_of_ours_is_still_read(case, written):
+    folder, model = written(case)
+    family = FAMILIES[family_of(model.encoder.settings)]
+    config = json.loads((folder / "config.json").read_text())
+    before = {"model_type": family.model_type, "bothways": config["bothways"]}
+    before |= family.write(model.encoder.settings, model.vocabulary)
+    (folder / "config.json").write_text(json.dumps(before))
+    assert_comes_back(folder, model)
+    if case.backbone == "transformer_xl":
+        change(folder, sees_memory_length=True)
+        assert read_model(folder)[0].encoder.settings.same_length
 
 
 @pytest.mark.parametrize("family", ["roberta", "electra", "gpt2", "mpnet", "modern"])
@@ -416,6 +451,8 @@ def test_settings_decide_which_family_a_model_of_bert_belongs_to():
     assert family_of(ModernSettings(size="tiny")) == "modern"
     for values in ({"num_segments": 2}, {"activation": "relu"}):
         assert family_of(ModernSettings(size="tiny", **values)) == "modern_variant"
+    for values in ({"cutoffs": (9,)}, {"memory": 9, "same_length": True}):
+        assert family_of(TransformerXLSettings(size="tiny", **values)) == "transformer_xl_variant"
 
 
 @pytest.mark.parametrize(
@@ -428,10 +465,7 @@ def test_a_variant_that_transformers_has_no_class_for_comes_back_and_says_so(
 ):
     monkeypatch.setitem(BERT_VARIANTS, "another", values)
     folder, model = written(dataclasses.replace(case, variant="another"))
-    again, missing = read_model(folder)
-    assert missing == []
-    assert_same_bits(named_parameters(*parts(again)), named_parameters(*parts(model)))
-    assert again.encoder.settings == model.encoder.settings
+    assert_comes_back(folder, model)
     assert "`transformers` has no class for this model" in (folder / "README.md").read_text()
 
 
@@ -443,22 +477,7 @@ def test_a_model_with_adaptive_softmax_comes_back_and_says_that_it_is_no_xlnet(t
     assert config["model_type"] == "bothways_transformer_xl"
     assert "architectures" not in config
     assert "`transformers` has no class for this model" in (tmp_path / "README.md").read_text()
-    again, missing = read_model(tmp_path)
-    assert missing == []
-    assert_same_bits(named_parameters(*parts(again)), named_parameters(*parts(model)))
-    assert again.encoder.settings == model.encoder.settings
-    assert (again.objective.name, again.layout) == ("causal", "cls_last")
-
-
-def test_an_mpnet_whose_padding_is_not_token_one_comes_back_but_is_not_said_to_be_that_of_transformers(
-    written,
-):
-    folder, model = written(dataclasses.replace(MPNET, tokenizer="wordpiece"))
-    assert "architectures" not in json.loads((folder / "config.json").read_text())
-    assert "`transformers` has no class for this model" in (folder / "README.md").read_text()
-    again, missing = read_model(folder)
-    assert missing == []
-    assert_same_bits(named_parameters(*parts(again)), named_parameters(*parts(model)))
+    assert_comes_back(tmp_path, model)
 
 
 # ---- refusals ---------------------------------------------------------------------------------------------------
