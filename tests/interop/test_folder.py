@@ -40,6 +40,7 @@ from bothways.model.backbones.mpnet import MPNetSettings
 from bothways.model.backbones.transformer_xl import TransformerXLSettings
 from bothways.objectives.permutation import PermutationSettings
 from bothways.text.tokenizer import vocabulary_of, write_tokenizer
+from bothways.trained import fill, score
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 TOLERANCE = 1e-5
@@ -355,6 +356,18 @@ def test_a_bare_encoder_is_loaded_and_what_it_lacks_is_named(theirs):
         {"tokens": ours.encoder.token_embedding.detach()},
         {"tokens": model.bert.embeddings.word_embeddings.weight.detach()},
     )
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "mpnet", "xlnet", "modern"])
+def test_a_bare_encoder_answers_no_questions(family, theirs, tmp_path):
+    folder, model = theirs(family)
+    fill(folder, "the [?] fox")
+    model.base_model.save_pretrained(folder)
+    (tmp_path / "text.txt").write_text(SENTENCE)
+    for ask in (lambda: fill(folder, "the [?] fox"), lambda: score(folder, str(tmp_path / "text.txt"))):
+        with pytest.raises(CheckpointError, match="lacks its head over the vocabulary") as error:
+            ask()
+        assert "bothways pretrain --from" in str(error.value)
 
 
 def test_the_names_of_old_tensorflow_conversions_are_understood(theirs):
