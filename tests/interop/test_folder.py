@@ -547,6 +547,45 @@ def test_variants_that_would_compute_something_else_are_refused(case, key, value
     assert repr(value) in said
 
 
+@pytest.mark.parametrize(
+    ("family", "key", "value", "named"),
+    [
+        ("bert", "hidden_size", None, "setting 'width' is None"),
+        ("roberta", "pad_token_id", None, "pad_token_id=None is not a whole number"),
+        ("roberta", "max_position_embeddings", None, "max_position_embeddings=None is not a whole number"),
+        ("roberta", "max_position_embeddings", 1, "setting 'max_positions' is"),
+        ("mpnet", "max_position_embeddings", "many", "max_position_embeddings='many' is not a whole number"),
+        ("gpt2", "n_embd", None, "n_embd=None is not a whole number"),
+        ("xlnet", "clamp_len", "far", "clamp_len='far' is not a whole number"),
+        ("xlnet", "d_model", 33, "width 33 does not split into 2 heads"),
+        ("modern", "num_hidden_layers", None, "num_hidden_layers=None is not a whole number of at least 1"),
+        ("modern", "global_attn_every_n_layers", 0, "global_attn_every_n_layers=0 is not a whole number"),
+        ("modern", "local_attention", None, "local_attention=None is not a whole number"),
+        ("modern", "rope_parameters", [1], "rope_parameters=[1] does not say what holds for full_attention"),
+        ("modern", "rope_parameters", {"full_attention": 1}, "does not say what holds for full_attention"),
+    ],
+)
+def test_entries_of_others_that_make_no_sense_are_refused_by_name(family, key, value, named, theirs):
+    folder, _ = theirs(family)
+    change(folder, **{key: value})
+    said = refused(folder)
+    assert said.startswith(f"{folder}/config.json cannot be used: ")
+    assert named in said
+    assert len(said) < len(str(folder)) + 200
+
+
+def test_an_entry_that_is_not_there_is_named_and_no_clamp_is_none(theirs):
+    folder, _ = theirs("xlnet", clamp_len=3)
+    for value in (None, 0, -1):
+        change(folder, clamp_len=value)
+        assert describe(folder).settings.clamp is None
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    del config["d_model"]
+    path.write_text(json.dumps(config))
+    assert "it has no 'd_model'" in refused(folder)
+
+
 def test_broken_folders_are_refused_in_one_line(written, tmp_path):
     assert "has no config.json" in refused(tmp_path / "nothing")
     folder, _ = written(BERT)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bothways.errors import CheckpointError
+from bothways.config import build
+from bothways.errors import CheckpointError, UsageError
 from bothways.interop.bert import (
     Config,
     read_bert,
@@ -234,17 +235,23 @@ def backbone_of(config: Mapping[str, Any], folder: Path) -> tuple[str, EncoderSe
     for name, family in FAMILIES.items():
         if config.get("model_type") == family.model_type:
             _refuse_variants(config, family, folder)
-            try:
-                return name, BACKBONES[family.backbone or name][0].model_validate(family.read(config))
-            except (KeyError, ValueError) as error:
-                why = " ".join(str(error).split())
-                raise CheckpointError(
-                    f"{folder}/config.json cannot be used: {why}; check the folder"
-                ) from None
+            return name, _settings_of(config, family, BACKBONES[family.backbone or name][0], folder)
     known = ", ".join(family.model_type for family in FAMILIES.values())
     raise CheckpointError(
         f"{folder} holds a model of type {config.get('model_type')!r}; Bothways reads: {known}"
     )
+
+
+def _settings_of(
+    config: Mapping[str, Any], family: Family, kind: type[EncoderSettings], folder: Path
+) -> EncoderSettings:
+    try:
+        return build(kind, family.read(config), "our settings of it")
+    except KeyError as error:
+        why = f"it has no {error}"
+    except (ValueError, UsageError) as error:
+        why = str(error)
+    raise CheckpointError(f"{folder}/config.json cannot be used: {why}; use another copy")
 
 
 def _refuse_variants(config: Mapping[str, Any], family: Family, folder: Path) -> None:

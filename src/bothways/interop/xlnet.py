@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bothways.interop.entries import whole
 from bothways.model.backbones.transformer_xl import TransformerXLSettings
 from bothways.vocabulary import Vocabulary
 
@@ -41,6 +42,8 @@ def write_xlnet(settings: TransformerXLSettings, vocabulary: Vocabulary) -> Conf
 
 def read_xlnet(config: Mapping[str, Any]) -> Config:
     """Return the values of our settings."""
+    # None, 0 and -1 clamp nothing.
+    clamp = None if config.get("clamp_len") is None else whole(config, "clamp_len", least=-1)
     return {
         "kind": "transformer_xl",
         "layers": config["n_layer"],
@@ -51,7 +54,7 @@ def read_xlnet(config: Mapping[str, Any]) -> Config:
         "dropout": config.get("dropout", 0.1),
         "attention_dropout": config.get("attention_dropout", config.get("dropout", 0.1)),
         "memory": config.get("mem_len") or 0,
-        "clamp": clamp if (clamp := config.get("clamp_len", -1)) > 0 else None,
+        "clamp": None if clamp is None or clamp <= 0 else clamp,
         # Ours, from before such models had a family of their own.
         "same_length": config.get("sees_memory_length", False),
         "initial_deviation": config.get("initializer_range", 0.02),
