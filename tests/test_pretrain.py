@@ -21,6 +21,7 @@ from bothways.recipe import resolve
 from bothways.text.tokenizer import load_tokenizer, write_tokenizer
 from bothways.trained import score
 
+STAGES = "[[0.0, 0.25], [0.9, 1.0]]"
 SHORT = ("training.steps=4", "training.save_every=2")
 
 
@@ -71,6 +72,21 @@ def test_transformers_loads_what_a_run_wrote(model, architecture, finished):
     assert tokenizer("Zürich Naïve", "house")["input_ids"] == ours.encode("Zürich Naïve", "house").ids
     assert tokenizer("a", "b")["token_type_ids"] == ours.encode("a", "b").type_ids
     assert sum(p.numel() for p in theirs.parameters()) > 10_000
+
+
+def test_a_run_whose_rows_grow_says_so_before_it_begins(text, tmp_path, capsys):
+    train(
+        "bert",
+        text,
+        tmp_path / "grows",
+        "training.steps=1",
+        f"training.schedule.length={STAGES}",
+        quiet=False,
+    )
+    said = "rows of 8 tokens at first, 32 from 90% of the budget on (training.schedule.length)"
+    assert said in capsys.readouterr().err
+    train("bert", text, tmp_path / "stays", "training.steps=1", quiet=False)
+    assert "tokens at first" not in capsys.readouterr().err
 
 
 def test_a_run_says_where_transformers_has_no_class_for_its_model(text, tmp_path):

@@ -22,6 +22,7 @@ from bothways.training import distributed, run_folder
 from bothways.training.distributed import Place
 from bothways.training.loop import train
 from bothways.training.metrics import Progress, duration
+from bothways.training.schedule import lengths_in_words
 from bothways.training.state import State
 from bothways.training.ways import choose_ways
 
@@ -247,12 +248,15 @@ def _write_down(recipe: Recipe, prepared: Prepared, built: Assembly, folder: Pat
 def _opening(recipe: Recipe, built: Assembly, checkpoint: Path | None) -> list[str]:
     """Say what is about to run, and which ways to compute it were chosen."""
     place = built.run.place
+    schedule = recipe.training.schedule
     lines = [
         f"{recipe.name}: {num_parameters(built.model) / 1e6:.1f} M parameters on {place.device}"
         + (f" × {place.world}" if place.world > 1 else ""),
         "; ".join(f"{name} {choice}" for name, choice in _ways(built).items()),
         *built.format.report(),
     ]
+    if schedule.length:
+        lines.append(f"rows of {lengths_in_words(schedule, recipe.format.length)} (training.schedule.length)")
     if built.missing:
         lines.append("drawn anew, absent in the weights started from: " + ", ".join(built.missing))
     if checkpoint is not None:
