@@ -33,7 +33,7 @@ from bothways.errors import BothwaysError, CheckpointError, DataError
 from bothways.interop.configs import FAMILIES, backbone_of, family_of
 from bothways.interop.folder import describe, named_parameters, read_model, write_model
 from bothways.interop.weights import read_weights
-from bothways.model.backbones import NAMES
+from bothways.model.backbones import BACKBONES, NAMES
 from bothways.model.backbones.bert import BertSettings
 from bothways.model.backbones.modern import ModernSettings
 from bothways.model.backbones.mpnet import MPNetSettings
@@ -466,6 +466,13 @@ def test_settings_decide_which_family_a_model_of_bert_belongs_to():
         assert family_of(ModernSettings(size="tiny", **values)) == "modern_variant"
     for values in ({"cutoffs": (9,)}, {"memory": 9, "same_length": True}):
         assert family_of(TransformerXLSettings(size="tiny", **values)) == "transformer_xl_variant"
+
+
+@pytest.mark.parametrize("kind", BACKBONES)
+def test_every_backbone_has_a_family_for_what_transformers_does_not_compute(kind):
+    family = FAMILIES[family_of(BACKBONES[kind][0](size="tiny"), is_theirs=False)]
+    assert family.architecture is None
+    assert family.model_type not in transformers.CONFIG_MAPPING
 
 
 @pytest.mark.parametrize(
