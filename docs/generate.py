@@ -16,7 +16,7 @@ from bothways.cli import VERBS, app
 from bothways.config import build
 from bothways.dry_run import made_up_vocabulary
 from bothways.formats import FORMATS
-from bothways.interop.configs import FAMILIES
+from bothways.interop.configs import FAMILIES, Family
 from bothways.interop.folder import named_parameters
 from bothways.model.backbones import BACKBONES, OFFERS, build_encoder
 from bothways.model.backbones.transformer_xl import TRANSFORMER_XL_NAMES
@@ -169,14 +169,27 @@ def _families() -> list[str]:
     lines = ["| backbone | of these settings | `model_type` | class of `transformers` |", "|---|---|---|---|"]
     for name, family in FAMILIES.items():
         settings = ", ".join(f"`{key}={inline(value)}`" for key, value in family.settings.items())
-        classes = [family.architecture, family.architecture_with_pairs, family.discriminator]
-        known = " or ".join(f"`{each}`" for each in dict.fromkeys(classes) if each)
-        looks_back = " (if causal)" if family.is_causal else ""
         kind = family.backbone or name
-        lines.append(
-            f"| `{kind}` | {settings or 'any'} | `{family.model_type}` | {known or 'none'}{looks_back} |"
-        )
+        lines.append(f"| `{kind}` | {settings or 'any'} | `{family.model_type}` | {_class_of(family)} |")
     return lines
+
+
+def _class_of(family: Family) -> str:
+    """Name the classes that load a family, and what a model must be for them to compute what it was trained to."""
+    if family.architecture is None:
+        return "none"
+    classes = dict.fromkeys((family.architecture, family.architecture_with_pairs))
+    known = " or ".join(f"`{each}`" for each in classes)
+    if family.is_causal:
+        return f"{known} (if `causal`)"
+    others = "`causal`" if family.discriminator else "`causal` or `replaced`"
+    padding = (
+        ""
+        if family.padding is None
+        else f"; if token {family.padding} is the padding: `tokenizer.specials=mpnet`"
+    )
+    detector = f"; `{family.discriminator}` if `replaced`" if family.discriminator else ""
+    return f"{known} (unless {others}{padding}){detector}"
 
 
 def _transformer_xl() -> list[str]:

@@ -45,6 +45,18 @@ def test_the_budget_decides_steps_tokens_and_time():
     assert "budget      by the clock" in minutes.lines()
 
 
+def test_rows_that_grow_are_counted_in_the_unit_of_the_budget_and_said():
+    words = ["format.length=128", "training.batch=8", "training.schedule.length=[[0.0, 0.25], [0.9, 1.0]]"]
+    steps = estimate("bert-tiny", *words, "training.steps=1000")
+    assert steps.steps == 1000
+    assert steps.tokens == pytest.approx(900 * 8 * 32 + 100 * 8 * 128, rel=0.001)
+    assert "rows        of 32 tokens at first, 128 from 90% of the budget on" in steps.lines()
+    tokens = estimate("bert-tiny", *words, "training.tokens=1024000")
+    assert tokens.steps == pytest.approx(921_600 / (8 * 32) + 102_400 / (8 * 128), rel=0.01)
+    assert tokens.tokens == pytest.approx(1_024_000, rel=0.001)
+    assert tokens.seconds == pytest.approx(1_024_000 / tokens.tokens_per_second, rel=0.01)
+
+
 def test_memory_is_what_weights_and_activations_need():
     small, large = (estimate("bert-tiny", f"training.micro_batch={rows}") for rows in (8, 16))
     fixed = 16 * small.parameters

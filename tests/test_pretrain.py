@@ -21,6 +21,7 @@ from bothways.recipe import resolve
 from bothways.text.tokenizer import load_tokenizer, write_tokenizer
 from bothways.trained import score
 
+STAGES = "[[0.0, 0.25], [0.9, 1.0]]"
 SHORT = ("training.steps=4", "training.save_every=2")
 
 
@@ -53,7 +54,7 @@ def test_a_run_folder_holds_what_it_should(model, text, finished):
     assert lines[-1]["held_out"] == outcome.held_out
     assert (outcome.steps, outcome.tokens) == (4, lines[-1]["tokens"])
     assert outcome.checkpoint == folder / "checkpoints/step-00000004"
-    assert f"model: {outcome.checkpoint}" in outcome.lines()[1]
+    assert outcome.lines()[1] == f"model: {outcome.checkpoint} (transformers loads this folder)"
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,26 @@ def test_transformers_loads_what_a_run_wrote(model, architecture, finished):
     assert tokenizer("Zürich Naïve", "house")["input_ids"] == ours.encode("Zürich Naïve", "house").ids
     assert tokenizer("a", "b")["token_type_ids"] == ours.encode("a", "b").type_ids
     assert sum(p.numel() for p in theirs.parameters()) > 10_000
+
+
+def test_a_run_whose_rows_grow_says_so_before_it_begins(text, tmp_path, capsys):
+    train(
+        "bert",
+        text,
+        tmp_path / "grows",
+        "training.steps=1",
+        f"training.schedule.length={STAGES}",
+        quiet=False,
+    )
+    said = "rows of 8 tokens at first, 32 from 90% of the budget on (training.schedule.length)"
+    assert said in capsys.readouterr().err
+    train("bert", text, tmp_path / "stays", "training.steps=1", quiet=False)
+    assert "tokens at first" not in capsys.readouterr().err
+
+
+def test_a_run_says_where_transformers_has_no_class_for_its_model(text, tmp_path):
+    words = ("objective.kind=causal", "extras=[]", "training.steps=1")
+    assert "(Bothways reads this folder)" in train("bert", text, tmp_path, *words).lines()[1]
 
 
 def test_the_same_run_twice_is_the_same_model(text, finished, tmp_path):
@@ -128,7 +149,8 @@ def test_a_folder_of_transformers_is_trained_further(text, finished, tmp_path):
     outcome = train("bert", text, out, *SHORT, *still, f"data.shards={tmp_path}/shards", start_from=start)
     assert tree(start) == before
     shape = describe(outcome.checkpoint).settings
-    assert (shape.layers, shape.width, shape.max_positions, shape.dropout) == (3, 16, 48, 0.0)
+    # Dropout is a matter of training, so it is the recipe's.
+    assert (shape.layers, shape.width, shape.max_positions, shape.dropout) == (3, 16, 48, 0.1)
     begun, ended = weights_of(start), weights_of(outcome.checkpoint)
     assert begun.keys() == ended.keys()
     for name, tensor in begun.items():

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from bothways.checks import check
+from bothways.config import build
 from bothways.errors import UsageError
 from bothways.interop.configs import family_of
+from bothways.model.backbones.transformer_xl import TransformerXLSettings
 from bothways.recipe import annotated, resolve, write_resolved
 from bothways.recipe_files import names, parse
 
@@ -266,6 +268,17 @@ def test_a_wrong_setting_is_refused_in_one_line_with_the_nearest(word: str, mess
     assert message in str(caught.value)
     assert "recipe bert-tiny" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_settings_of_one_section_that_do_not_go_together_are_named_without_the_section() -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve("modern-tiny", ["backbone.heads=3"])
+    assert str(caught.value).startswith(
+        "recipe modern-tiny: setting 'backbone': width 128 does not split into 3 heads"
+    )
+    with pytest.raises(UsageError) as caught:
+        build(TransformerXLSettings, {"size": "tiny", "same_length": True}, "test")
+    assert str(caught.value).startswith("test: same_length lets a token see the last `memory` tokens")
 
 
 @pytest.mark.parametrize(

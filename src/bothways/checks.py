@@ -51,7 +51,8 @@ def _check_backbone(recipe: Recipe) -> None:
             if needs <= OFFERS[backbone]:
                 raise UsageError(
                     f"{who} needs {_and(missing)}, which backbone {backbone} with num_segments="
-                    f"{recipe.backbone.num_segments} does not offer; set backbone.num_segments=2, or another format"
+                    f"{recipe.backbone.num_segments} does not offer; set backbone.num_segments=2, or, with weights "
+                    f"that were made without (--from), {_other_format(recipe)}"
                 )
             raise UsageError(
                 f"{who} needs {_and(missing)}, which backbone {backbone} does not offer; "
@@ -87,6 +88,17 @@ def _better_choice(recipe: Recipe) -> str:
     return ", or ".join(words) or f"format.kind={form} backbone.kind={backbone}"
 
 
+def _other_format(recipe: Recipe) -> str:
+    """Return the words that set a format with which this very backbone goes, without what needs the present one."""
+    wanted = OBJECTIVES[recipe.objective.kind][1].needs
+    offered = offers_of(recipe.backbone)
+    forms = [
+        form for form, (settings, _) in FORMATS.items() if needs_of_format(settings()) | wanted <= offered
+    ]
+    paired = any(_reads_pairs(extra) for extra in recipe.extras)
+    return f"format.kind={' or '.join(forms)}" + " extras=[]" * paired
+
+
 def _check_extras(recipe: Recipe) -> None:
     kinds = [extra.kind for extra in recipe.extras]
     objectives = {name: objective.offers for name, (_, objective) in OBJECTIVES.items()}
@@ -113,7 +125,8 @@ def _check_length(recipe: Recipe) -> None:
     if positions is not None and length > positions:
         raise UsageError(
             f"format.length={length} is longer than the {positions} positions that backbone "
-            f"{recipe.backbone.kind} learns; set format.length={positions} or backbone.max_positions={length}"
+            f"{recipe.backbone.kind} learns; set format.length={positions} or backbone.max_positions={length} "
+            "(not with --from: weights have the positions that they were made with)"
         )
 
 

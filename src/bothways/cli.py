@@ -39,9 +39,10 @@ def pretrain(
     """
     from bothways.recipe import resolve
 
-    resolved = resolve(recipe, with_data(words, data))
+    words = with_data(words, data)
+    resolved = resolve(recipe, words)
     if dry_run:
-        _foresee(resolved, start_from, quiet=quiet, json=json)
+        _foresee(resolved, start_from, words, quiet=quiet, json=json)
         return
     from bothways.pretrain import as_json
     from bothways.pretrain import pretrain as run
@@ -50,7 +51,7 @@ def pretrain(
         out = folder_of(recipe)
         if out is None:
             raise UsageError(f"--resume needs a run; give its folder instead of {recipe}, or --out FOLDER")
-    result = run(resolved, out, resume=resume, start_from=start_from, quiet=quiet or json)
+    result = run(resolved, out, resume=resume, start_from=start_from, words=words, quiet=quiet or json)
     # Under torchrun every process comes here, and one of them speaks.
     if os.environ.get("RANK", "0") == "0":
         _show(as_json(result), result.lines(), quiet=quiet, json=json)
@@ -381,17 +382,19 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
-def _foresee(recipe: Any, start_from: Path | None, *, quiet: bool, json: bool) -> None:
+def _foresee(recipe: Any, start_from: Path | None, words: Sequence[str], *, quiet: bool, json: bool) -> None:
     """Say what `pretrain` would do."""
     from bothways.dry_run import dry_run as estimate
 
+    notes: list[str] = []
     if start_from is not None:
-        from bothways.pretrain import continued
+        from bothways.handover import continued, taken_over
         from bothways.training.run_folder import resolve_run
 
-        recipe = continued(recipe, resolve_run(start_from))
+        asked, recipe = recipe, continued(recipe, resolve_run(start_from), words)
+        notes = taken_over(asked, recipe)
     foreseen = estimate(recipe)
-    _show(foreseen, foreseen.lines(), quiet=quiet, json=json)
+    _show(foreseen, [*notes, *foreseen.lines()], quiet=quiet, json=json)
 
 
 def _intended(path: str, tokenizer: Any, out: Path) -> tuple[dict[str, Any], list[str]]:

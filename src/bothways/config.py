@@ -92,7 +92,10 @@ def _sentence(
         case "union_tag_invalid":
             return f"unknown kind {context['tag']!r} of {key!r}; ", nearest(context["tag"], _kinds_in(groups))
     message = item["msg"].removeprefix("Value error, ")
-    return f"setting {key!r} is {item.get('input')!r}: ", f"{message[:1].lower()}{message[1:]}"
+    # A whole section is too much to show: its message says what in it does not go together.
+    value = "" if isinstance(item["input"], dict) else f" is {item['input']!r}"
+    start = f"setting {key!r}{value}: " if names else ""
+    return start, f"{message[:1].lower()}{message[1:]}"
 
 
 def _follow(cls: type[BaseModel], path: Sequence[str | int]) -> tuple[list[type[BaseModel]], list[str]]:

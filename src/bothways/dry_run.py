@@ -26,7 +26,7 @@ from bothways.text.corpus import EMBEDDED, readable_files
 from bothways.text.prepare import is_prepared
 from bothways.text.tokenizer import load_tokenizer, vocabulary_of
 from bothways.training.metrics import duration
-from bothways.training.schedule import mean_length_share
+from bothways.training.schedule import Budget, lengths_in_words, mean_length_share
 from bothways.vocabulary import Vocabulary
 
 PROBE_TOKENS = 2048
@@ -43,7 +43,10 @@ class Estimate:
     parameters: int
     vocabulary: int
     rows_per_step: int
+    row_length: str
+    """In words: it may grow."""
     tokens_per_step: int
+    """On average."""
     steps: int | None
     tokens: int | None
     memory: int
@@ -62,6 +65,7 @@ class Estimate:
             f"recipe      {self.name}: everything fits together",
             f"parameters  {self.parameters:,} (vocabulary {self.vocabulary:,})",
             f"a step      {self.rows_per_step:,} rows, {self.tokens_per_step:,} tokens",
+            f"rows        of {self.row_length}",
             f"budget      {budget}",
             f"memory      about {self.memory / 2**30:.1f} GiB",
             f"time        about {seconds} at {self.tokens_per_second:,.0f} tokens/s "
@@ -92,7 +96,8 @@ def dry_run(recipe: Recipe) -> Estimate:
     model.objective.to(device)
     rows = max(2, PROBE_TOKENS // recipe.format.length // 2 * 2)
     seconds, kept = _probe(recipe, model, rows, device, precision)
-    per_step = round(settings.batch * recipe.format.length * mean_length_share(settings.schedule))
+    budget = Budget(settings.steps, settings.tokens, settings.minutes)
+    per_step = round(settings.batch * recipe.format.length * mean_length_share(settings.schedule, budget))
     speed = rows * recipe.format.length / seconds
     steps = settings.steps or (-(-settings.tokens // per_step) if settings.tokens else None)
     parameters = num_parameters(model)
@@ -101,6 +106,7 @@ def dry_run(recipe: Recipe) -> Estimate:
         parameters=parameters,
         vocabulary=vocabulary.size,
         rows_per_step=settings.batch,
+        row_length=lengths_in_words(settings.schedule, recipe.format.length),
         tokens_per_step=per_step,
         steps=steps,
         tokens=steps * per_step if steps else None,

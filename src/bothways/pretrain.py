@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,14 +14,15 @@ from bothways.assembly import Assembly, assemble, micro_rows, num_parameters
 from bothways.checks import check
 from bothways.errors import CheckpointError, DataError, UsageError
 from bothways.formats.loader import check_rows
-from bothways.interop.folder import describe
-from bothways.model.encoder import Past
+from bothways.handover import continued, taken_over
+from bothways.interop.folder import is_theirs
 from bothways.recipe import Recipe, resolve, write_resolved
 from bothways.text.prepare import Prepared, prepare
 from bothways.training import distributed, run_folder
 from bothways.training.distributed import Place
 from bothways.training.loop import train
 from bothways.training.metrics import Progress, duration
+from bothways.training.schedule import lengths_in_words
 from bothways.training.state import State
 from bothways.training.ways import choose_ways
 
@@ -46,9 +47,12 @@ class Pretrained:
     def lines(self) -> list[str]:
         """Say where everything is, and what to do next."""
         numbers = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in self.held_out.items())
+        whose = (
+            "transformers loads this folder" if is_theirs(self.checkpoint) else "Bothways reads this folder"
+        )
         return [
             f"trained {self.steps:,} steps, {self.tokens:,} tokens in {duration(self.seconds)}; {numbers}",
-            f"model: {self.checkpoint} (transformers loads this folder)",
+            f"model: {self.checkpoint} ({whose})",
             f'next:  bothways fill {self.folder} "text with a [?]"  ·  bothways score {self.folder} text.txt',
         ]
 
@@ -59,20 +63,23 @@ def pretrain(
     *,
     resume: bool = False,
     start_from: Path | None = None,
+    words: Sequence[str] = (),
     quiet: bool = False,
 ) -> Pretrained:
     """Train a recipe into a run folder, or continue the run that is there.
 
-    `start_from` is a run, checkpoint or Hugging Face folder whose weights, backbone and tokenizer are taken over.
+    `start_from` is a run, checkpoint or Hugging Face folder whose weights, backbone and tokenizer are taken over; of
+    the `words` with which the recipe was changed, those about the backbone hold there too (`handover.continued`).
     Raises every `BothwaysError`; see `training.loop.train` for those of training itself.
     """
+    asked = recipe
     if start_from is not None:
         if resume:
             raise UsageError(
                 "--resume goes on from the run's own weights; leave out --from, or --resume to begin anew"
             )
         start_from = run_folder.resolve_run(start_from)
-        recipe = continued(recipe, start_from)
+        recipe = continued(recipe, start_from, words)
     check(recipe)
     if recipe.data.train is None:
         raise UsageError(
@@ -82,6 +89,8 @@ def pretrain(
         distributed.joined(recipe.training.device) as place,
         Progress(quiet=quiet or not place.is_main) as bar,
     ):
+        for line in taken_over(asked, recipe):
+            bar.say(line)
         folder = out or next_folder(recipe.name)
         # Preparing may take hours, so what can be refused before is.
         check_rows(recipe.training.batch, micro_rows(recipe.training, place.world), place.world)
@@ -137,24 +146,6 @@ def _main_first(place: Place, work: Callable[[], T]) -> T:
     done = work()
     distributed.barrier()
     return done
-
-
-def continued(recipe: Recipe, folder: Path) -> Recipe:
-    """Take the tokenizer and the backbone from a model folder; everything else stays the recipe's.
-
-    So does how far the backbone looks back, which no weight depends on.
-    """
-    about = describe(folder)
-    backbone = about.settings
-    if type(backbone) is not type(recipe.backbone):
-        raise UsageError(
-            f"{folder} holds a {about.family} backbone, the recipe {recipe.name} trains {recipe.backbone.kind}; "
-            f"choose a recipe of that backbone"
-        )
-    tokenizer = recipe.tokenizer.model_copy(update={"path": str(folder)})
-    names = [field.name for field in dataclasses.fields(Past) if hasattr(recipe.backbone, field.name)]
-    backbone = backbone.model_copy(update={name: getattr(recipe.backbone, name) for name in names})
-    return recipe.model_copy(update={"tokenizer": tokenizer, "backbone": backbone})
 
 
 def _refuse_other_run(folder: Path, recipe: Recipe, *, resume: bool) -> None:
@@ -244,12 +235,15 @@ def _write_down(recipe: Recipe, prepared: Prepared, built: Assembly, folder: Pat
 def _opening(recipe: Recipe, built: Assembly, checkpoint: Path | None) -> list[str]:
     """Say what is about to run, and which ways to compute it were chosen."""
     place = built.run.place
+    schedule = recipe.training.schedule
     lines = [
         f"{recipe.name}: {num_parameters(built.model) / 1e6:.1f} M parameters on {place.device}"
         + (f" × {place.world}" if place.world > 1 else ""),
         "; ".join(f"{name} {choice}" for name, choice in _ways(built).items()),
         *built.format.report(),
     ]
+    if schedule.length:
+        lines.append(f"rows of {lengths_in_words(schedule, recipe.format.length)} (training.schedule.length)")
     if built.missing:
         lines.append("drawn anew, absent in the weights started from: " + ", ".join(built.missing))
     if checkpoint is not None:

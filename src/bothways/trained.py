@@ -9,7 +9,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from bothways.config import build
-from bothways.errors import DataError
+from bothways.errors import CheckpointError, DataError
 from bothways.evaluate import (
     EvaluationSettings,
     Filled,
@@ -20,6 +20,7 @@ from bothways.evaluate import (
     unigram_nats,
 )
 from bothways.interop.folder import read_model
+from bothways.objectives.base import Objective
 from bothways.recipe_files import parse_words
 from bothways.runtime import choose_device
 from bothways.text.corpus import DataSettings, read_documents
@@ -36,14 +37,28 @@ def _silent(_sentence: str) -> None:
 
 
 def load(run: Path, say: Say = _silent) -> tuple[Subject, Tokenizer]:
-    """Return the model of a run and its tokenizer, on the GPU where there is one; raise `CheckpointError`.
+    """Return the model of a run and its tokenizer, on the GPU where there is one.
 
-    `say` hears of every checkpoint that is passed over, and why.
+    `say` hears of every checkpoint that is passed over, and why. Raises `CheckpointError`, also for a model without the
+    weights that it would answer with: an encoder alone, or an ELECTRA without its generator.
     """
-    model, _ = read_model(resolve_run(run, say))
+    folder = resolve_run(run, say)
+    model, missing = read_model(folder)
+    _refuse_to_guess(folder, model.objective, missing)
     device = choose_device()
     subject = Subject(model.encoder.to(device), model.objective.to(device), model.vocabulary, model.layout)
     return subject, model.tokenizer
+
+
+def _refuse_to_guess(folder: Path, objective: Objective, missing: Sequence[str]) -> None:
+    part = f"objective.{objective.answers_with}"
+    lacking = [name for name in missing if name.startswith(f"{part}.")]
+    if lacking:
+        whose = objective.answered_by or "its head over the vocabulary"
+        raise CheckpointError(
+            f"{folder} lacks {whose} ({len(lacking)} tensors of {part}), so the answers would be random; "
+            "give a folder that has it, such as a generator's own, or train it first: bothways pretrain --from"
+        )
 
 
 def fill(run: Path, sentence: str, say: Say = _silent) -> Filled:

@@ -18,6 +18,7 @@ from bothways.interop.folder import describe, named_parameters, read_model, writ
 from bothways.objectives.masked import MaskedSettings
 from bothways.objectives.replaced import ReplacedSettings
 from bothways.text.tokenizer import vocabulary_of, write_tokenizer
+from bothways.trained import fill
 from bothways.training import checkpoint
 
 both = pytest.mark.parametrize("case", [DISCRIMINATOR, DISCRIMINATOR_PAIR], ids=str)
@@ -140,6 +141,12 @@ def test_a_discriminator_of_others_is_read_and_its_generator_reported_as_missing
     encoded = encode(tmp_path, SENTENCE, SECOND)
     with torch.no_grad():
         assert (model(**encoded).logits[0] - detected(ours, encoded)).abs().max() < TOLERANCE
+
+
+def test_questions_to_a_discriminator_without_its_generator_are_refused_not_guessed(tokenizers, tmp_path):
+    theirs(tokenizers["wordpiece"], tmp_path, "ElectraForPreTraining")
+    with pytest.raises(CheckpointError, match=r"lacks its generator \(\d+ tensors of objective\.generator\)"):
+        fill(tmp_path, "the [?] fox")
 
 
 def test_a_generator_of_others_is_read_as_a_masked_model(tokenizers, tmp_path):

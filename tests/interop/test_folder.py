@@ -33,13 +33,14 @@ from bothways.errors import BothwaysError, CheckpointError, DataError
 from bothways.interop.configs import FAMILIES, backbone_of, family_of
 from bothways.interop.folder import describe, named_parameters, read_model, write_model
 from bothways.interop.weights import read_weights
-from bothways.model.backbones import NAMES
+from bothways.model.backbones import BACKBONES, NAMES
 from bothways.model.backbones.bert import BertSettings
 from bothways.model.backbones.modern import ModernSettings
 from bothways.model.backbones.mpnet import MPNetSettings
 from bothways.model.backbones.transformer_xl import TransformerXLSettings
 from bothways.objectives.permutation import PermutationSettings
 from bothways.text.tokenizer import vocabulary_of, write_tokenizer
+from bothways.trained import fill, score
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 TOLERANCE = 1e-5
@@ -232,17 +233,52 @@ def test_the_tokenizer_of_gpt2_tells_no_segments_which_it_would_read_as_tokens(w
 
 @pytest.mark.parametrize(
     "case",
-    [dataclasses.replace(GPT2, objective="masked"), dataclasses.replace(BERT, objective="causal")],
+    [
+        dataclasses.replace(GPT2, objective="masked"),
+        dataclasses.replace(BERT, objective="causal"),
+        dataclasses.replace(BERT, objective="replaced"),
+        dataclasses.replace(ROBERTA, objective="causal"),
+        dataclasses.replace(MODERN, objective="causal"),
+        dataclasses.replace(MPNET, tokenizer="wordpiece"),
+        dataclasses.replace(XLNET, objective="causal"),
+    ],
     ids=str,
 )
-def test_a_model_names_no_class_of_transformers_that_would_look_another_way(case, written):
+def test_transformers_refuses_what_it_would_compute_in_another_way_and_we_read_it_back(case, written):
     folder, model = written(case)
-    assert "architectures" not in json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text())
+    assert "architectures" not in config
+    assert config["model_type"] == f"bothways_{case.backbone}"
+    for automatic in (transformers.AutoModel, transformers.AutoModelForMaskedLM):
+        with pytest.raises(ValueError, match=f"model type `bothways_{case.backbone}`.* does not recognize"):
+            automatic.from_pretrained(folder, local_files_only=True)
     assert "`transformers` has no class for this model" in (folder / "README.md").read_text()
+    assert_comes_back(folder, model)
+    assert encode(folder, SENTENCE)["input_ids"].shape[1] > 5
+
+
+def assert_comes_back(folder, model):
     again, missing = read_model(folder)
     assert missing == []
-    encoded = encode(folder, SENTENCE)
-    assert (our_logits(again, encoded) - our_logits(model, encoded)).abs().max() == 0
+    assert_same_bits(named_parameters(*parts(again)), named_parameters(*parts(model)))
+    assert again.encoder.settings == model.encoder.settings
+    assert (again.objective.name, again.layout) == (model.objective.name, model.layout)
+
+
+@pytest.mark.parametrize(
+    "case", [dataclasses.replace(each, objective="causal") for each in (BERT, MODERN, XLNET)], ids=str
+)
+def test_a_folder_from_before_such_models_had_a_type_of_ours_is_still_read(case, written):
+    folder, model = written(case)
+    family = FAMILIES[family_of(model.encoder.settings)]
+    config = json.loads((folder / "config.json").read_text())
+    before = {"model_type": family.model_type, "bothways": config["bothways"]}
+    before |= family.write(model.encoder.settings, model.vocabulary)
+    (folder / "config.json").write_text(json.dumps(before))
+    assert_comes_back(folder, model)
+    if case.backbone == "transformer_xl":
+        change(folder, sees_memory_length=True)
+        assert read_model(folder)[0].encoder.settings.same_length
 
 
 @pytest.mark.parametrize("family", ["roberta", "electra", "gpt2", "mpnet", "modern"])
@@ -320,6 +356,18 @@ def test_a_bare_encoder_is_loaded_and_what_it_lacks_is_named(theirs):
         {"tokens": ours.encoder.token_embedding.detach()},
         {"tokens": model.bert.embeddings.word_embeddings.weight.detach()},
     )
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "mpnet", "xlnet", "modern"])
+def test_a_bare_encoder_answers_no_questions(family, theirs, tmp_path):
+    folder, model = theirs(family)
+    fill(folder, "the [?] fox")
+    model.base_model.save_pretrained(folder)
+    (tmp_path / "text.txt").write_text(SENTENCE)
+    for ask in (lambda: fill(folder, "the [?] fox"), lambda: score(folder, str(tmp_path / "text.txt"))):
+        with pytest.raises(CheckpointError, match="lacks its head over the vocabulary") as error:
+            ask()
+        assert "bothways pretrain --from" in str(error.value)
 
 
 def test_the_names_of_old_tensorflow_conversions_are_understood(theirs):
@@ -416,6 +464,15 @@ def test_settings_decide_which_family_a_model_of_bert_belongs_to():
     assert family_of(ModernSettings(size="tiny")) == "modern"
     for values in ({"num_segments": 2}, {"activation": "relu"}):
         assert family_of(ModernSettings(size="tiny", **values)) == "modern_variant"
+    for values in ({"cutoffs": (9,)}, {"memory": 9, "same_length": True}):
+        assert family_of(TransformerXLSettings(size="tiny", **values)) == "transformer_xl_variant"
+
+
+@pytest.mark.parametrize("kind", BACKBONES)
+def test_every_backbone_has_a_family_for_what_transformers_does_not_compute(kind):
+    family = FAMILIES[family_of(BACKBONES[kind][0](size="tiny"), is_theirs=False)]
+    assert family.architecture is None
+    assert family.model_type not in transformers.CONFIG_MAPPING
 
 
 @pytest.mark.parametrize(
@@ -428,10 +485,7 @@ def test_a_variant_that_transformers_has_no_class_for_comes_back_and_says_so(
 ):
     monkeypatch.setitem(BERT_VARIANTS, "another", values)
     folder, model = written(dataclasses.replace(case, variant="another"))
-    again, missing = read_model(folder)
-    assert missing == []
-    assert_same_bits(named_parameters(*parts(again)), named_parameters(*parts(model)))
-    assert again.encoder.settings == model.encoder.settings
+    assert_comes_back(folder, model)
     assert "`transformers` has no class for this model" in (folder / "README.md").read_text()
 
 
@@ -443,22 +497,7 @@ def test_a_model_with_adaptive_softmax_comes_back_and_says_that_it_is_no_xlnet(t
     assert config["model_type"] == "bothways_transformer_xl"
     assert "architectures" not in config
     assert "`transformers` has no class for this model" in (tmp_path / "README.md").read_text()
-    again, missing = read_model(tmp_path)
-    assert missing == []
-    assert_same_bits(named_parameters(*parts(again)), named_parameters(*parts(model)))
-    assert again.encoder.settings == model.encoder.settings
-    assert (again.objective.name, again.layout) == ("causal", "cls_last")
-
-
-def test_an_mpnet_whose_padding_is_not_token_one_comes_back_but_is_not_said_to_be_that_of_transformers(
-    written,
-):
-    folder, model = written(dataclasses.replace(MPNET, tokenizer="wordpiece"))
-    assert "architectures" not in json.loads((folder / "config.json").read_text())
-    assert "`transformers` has no class for this model" in (folder / "README.md").read_text()
-    again, missing = read_model(folder)
-    assert missing == []
-    assert_same_bits(named_parameters(*parts(again)), named_parameters(*parts(model)))
+    assert_comes_back(tmp_path, model)
 
 
 # ---- refusals ---------------------------------------------------------------------------------------------------
@@ -513,6 +552,45 @@ def test_variants_that_would_compute_something_else_are_refused(case, key, value
     said = refused(folder)
     assert str(folder) in said
     assert repr(value) in said
+
+
+@pytest.mark.parametrize(
+    ("family", "key", "value", "named"),
+    [
+        ("bert", "hidden_size", None, "setting 'width' is None"),
+        ("roberta", "pad_token_id", None, "pad_token_id=None is not a whole number"),
+        ("roberta", "max_position_embeddings", None, "max_position_embeddings=None is not a whole number"),
+        ("roberta", "max_position_embeddings", 1, "setting 'max_positions' is"),
+        ("mpnet", "max_position_embeddings", "many", "max_position_embeddings='many' is not a whole number"),
+        ("gpt2", "n_embd", None, "n_embd=None is not a whole number"),
+        ("xlnet", "clamp_len", "far", "clamp_len='far' is not a whole number"),
+        ("xlnet", "d_model", 33, "width 33 does not split into 2 heads"),
+        ("modern", "num_hidden_layers", None, "num_hidden_layers=None is not a whole number of at least 1"),
+        ("modern", "global_attn_every_n_layers", 0, "global_attn_every_n_layers=0 is not a whole number"),
+        ("modern", "local_attention", None, "local_attention=None is not a whole number"),
+        ("modern", "rope_parameters", [1], "rope_parameters=[1] does not say what holds for full_attention"),
+        ("modern", "rope_parameters", {"full_attention": 1}, "does not say what holds for full_attention"),
+    ],
+)
+def test_entries_of_others_that_make_no_sense_are_refused_by_name(family, key, value, named, theirs):
+    folder, _ = theirs(family)
+    change(folder, **{key: value})
+    said = refused(folder)
+    assert said.startswith(f"{folder}/config.json cannot be used: ")
+    assert named in said
+    assert len(said) < len(str(folder)) + 200
+
+
+def test_an_entry_that_is_not_there_is_named_and_no_clamp_is_none(theirs):
+    folder, _ = theirs("xlnet", clamp_len=3)
+    for value in (None, 0, -1):
+        change(folder, clamp_len=value)
+        assert describe(folder).settings.clamp is None
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    del config["d_model"]
+    path.write_text(json.dumps(config))
+    assert "it has no 'd_model'" in refused(folder)
 
 
 def test_broken_folders_are_refused_in_one_line(written, tmp_path):

@@ -19,6 +19,7 @@ from bothways.text.tokenizer import (
     with_layout,
     write_tokenizer,
 )
+from bothways.text.unigram import XLNET_SPECIALS
 
 WORDS = (
     "the quick brown fox jumps over a lazy dog while São Paulo's café (and Zoë) isn't “open” in 1999".split()
@@ -133,6 +134,21 @@ def test_a_word_is_what_spaces_divide_and_rare_words_are_unknown():
     assert known.starts_word.all()
     assert known.is_special.sum() == 9
     assert trained.decode(trained.encode("the (and Zoë)").ids) == "the (and Zoë)"
+
+
+@pytest.mark.parametrize("size", [13, 12, "auto"])
+def test_special_tokens_in_the_text_are_no_words_of_a_vocabulary(size):
+    """WikiText writes `<unk>` for its rare words, more often than most others."""
+    texts = ["<unk> b a <unk> <unk> c b </s> a b", "d <unk> a"] * 3
+    settings = TokenizerSettings(kind="word").model_copy(update={"vocabulary": size})
+    trained = train_tokenizer(texts, settings)
+    # a and b occur nine times each, c and d three times.
+    entries = [*XLNET_SPECIALS, "a", "b", "c", "d"][: None if size == "auto" else size]
+    assert sorted(trained.get_vocab(), key=trained.token_to_id) == entries
+    known = vocabulary_of(trained)
+    assert known.size == trained.get_vocab_size() == len(entries)
+    assert known.is_special.sum() == len(XLNET_SPECIALS)
+    assert trained.encode("a <unk> e </s>").ids == [9, 0, 0, 2]
 
 
 def test_lowercase_is_kept_or_removed_as_asked():

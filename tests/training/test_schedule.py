@@ -13,6 +13,7 @@ from bothways.training.schedule import (
     ScheduleSettings,
     check_batch,
     length_share,
+    lengths_in_words,
     mean_length_share,
     micro_batches,
     share,
@@ -156,8 +157,20 @@ def test_the_batch_grows_in_stages():
 def test_rows_grow_in_stages():
     settings = build(ScheduleSettings, {"length": [[0.0, 0.25], [0.9, 1.0]]}, "test")
     assert [length_share(settings, point) for point in (0.0, 0.89, 0.9, 1.0)] == [0.25, 0.25, 1.0, 1.0]
-    assert mean_length_share(settings) == pytest.approx(0.9 * 0.25 + 0.1)
-    assert length_share(ScheduleSettings(), 0.0) == mean_length_share(ScheduleSettings()) == 1.0
+    assert lengths_in_words(settings, 128) == "32 tokens at first, 128 from 90% of the budget on"
+    assert length_share(ScheduleSettings(), 0.0) == 1.0
+    assert lengths_in_words(ScheduleSettings(), 128) == "128 tokens"
+
+
+@pytest.mark.parametrize("budget", [Budget(steps=1000), Budget(tokens=4_000_000)], ids=str)
+def test_the_mean_length_is_that_of_the_steps_whatever_the_budget_is_in(budget):
+    settings = ScheduleSettings(length=((0.0, 0.25), (0.9, 1.0)))
+    full, steps, tokens = 4_000, 0, 0
+    while not budget.is_finished(steps, tokens, 0.0):
+        tokens += round(full * length_share(settings, budget.progress(steps, tokens, 0.0)))
+        steps += 1
+    assert mean_length_share(settings, budget) == pytest.approx(tokens / steps / full)
+    assert mean_length_share(ScheduleSettings(), budget) == 1.0
 
 
 @pytest.mark.parametrize("name", ["batch", "length"])

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bothways.interop.entries import whole
 from bothways.model.backbones.bert import BertSettings
 from bothways.model.backbones.mpnet import BUCKETS, FIRST_POSITION, MPNetSettings
 from bothways.vocabulary import Vocabulary
@@ -62,9 +63,9 @@ def write_roberta(settings: BertSettings, vocabulary: Vocabulary) -> Config:
 
 def read_roberta(config: Mapping[str, Any]) -> Config:
     """Return the values of our settings."""
-    first = config.get("pad_token_id", 1) + 1
+    first = whole(config, "pad_token_id", 1) + 1
     return read_bert(config) | {
-        "max_positions": config.get("max_position_embeddings", 512) - first,
+        "max_positions": whole(config, "max_position_embeddings", 512) - first,
         "positions_after_padding": True,
         "num_segments": 1,
     }
@@ -108,7 +109,7 @@ def read_gpt2(config: Mapping[str, Any]) -> Config:
         "layers": config["n_layer"],
         "width": config["n_embd"],
         "heads": config["n_head"],
-        "feed_forward": config.get("n_inner") or 4 * config["n_embd"],
+        "feed_forward": config.get("n_inner") or 4 * whole(config, "n_embd"),
         "activation": config.get("activation_function", "gelu_new"),
         "dropout": config.get("resid_pdrop", 0.1),
         "attention_dropout": config.get("attn_pdrop", 0.1),
@@ -135,5 +136,5 @@ def read_mpnet(config: Mapping[str, Any]) -> Config:
     """Return the values of our settings."""
     return read_bert(config) | {
         "kind": "mpnet",
-        "max_positions": config.get("max_position_embeddings", 512) - FIRST_POSITION,
+        "max_positions": whole(config, "max_position_embeddings", 512) - FIRST_POSITION,
     }

@@ -1,16 +1,17 @@
 """What each backbone is called in a Hugging Face folder, and its settings in `config.json`, there and back.
 
 One backbone may have several families: `transformers` has a class for each of BERT's relatives, which for us differ in
-settings only. `family_of` chooses by these settings.
+settings only. `family_of` chooses by these settings. What no class of `transformers` computes belongs to a family of
+ours, whose `model_type` none of its classes accepts: better refused than read as something else.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bothways.errors import CheckpointError
+from bothways.config import build
+from bothways.errors import CheckpointError, UsageError
 from bothways.interop.bert import (
     Config,
     read_bert,
@@ -27,10 +28,7 @@ from bothways.interop.bert import (
 from bothways.interop.modern import read_modern, write_modern
 from bothways.interop.xlnet import read_xlnet, write_xlnet
 from bothways.model.backbones import BACKBONES
-from bothways.model.backbones.bert import BertSettings
-from bothways.model.backbones.modern import ModernSettings
 from bothways.model.backbones.mpnet import BUCKETS
-from bothways.model.backbones.transformer_xl import TransformerXLSettings
 from bothways.model.settings import EncoderSettings
 from bothways.text.tokenizer import Layout
 from bothways.vocabulary import Vocabulary
@@ -66,12 +64,25 @@ class Family:
     """The number of the padding token, where `transformers` takes no other."""
 
 
-def _write_variant(settings: EncoderSettings, vocabulary: Vocabulary) -> Config:
-    return settings.model_dump() | {"vocab_size": vocabulary.size}
+def _variant(backbone: str, layout: Layout) -> Family:
+    """Return the family of a backbone's models that no class of `transformers` computes: settings under our names."""
+    kind = BACKBONES[backbone][0]
 
+    def write(settings: EncoderSettings, vocabulary: Vocabulary) -> Config:
+        return settings.model_dump() | {"vocab_size": vocabulary.size}
 
-def _read_variant(kind: type[EncoderSettings], config: Mapping[str, Any]) -> Config:
-    return {name: config[name] for name in kind.model_fields if name in config}
+    def read(config: Mapping[str, Any]) -> Config:
+        return {name: config[name] for name in kind.model_fields if name in config}
+
+    return Family(
+        model_type=f"bothways_{backbone}",
+        write=write,
+        read=read,
+        layout=layout,
+        # Never asked for: our folders say what they were trained with.
+        objective="masked",
+        backbone=backbone,
+    )
 
 
 _BERT: Config = {
@@ -145,14 +156,7 @@ FAMILIES: dict[str, Family] = {
         settings=_BERT | {"num_segments": 0, "norm": "pre", "head": "plain"},
         is_causal=True,
     ),
-    "bert_variant": Family(
-        model_type="bothways_bert",
-        write=_write_variant,
-        read=partial(_read_variant, BertSettings),
-        layout="cls_first",
-        objective="masked",
-        backbone="bert",
-    ),
+    "bert_variant": _variant("bert", "cls_first"),
     "transformer_xl": Family(
         model_type="xlnet",
         write=write_xlnet,
@@ -168,16 +172,10 @@ FAMILIES: dict[str, Family] = {
             "bi_data": False,
             "tie_word_embeddings": True,
         },
-        settings={"cutoffs": ()},
+        # Its own `same_length` limits models of type "uni" only, to one token more.
+        settings={"cutoffs": (), "same_length": False},
     ),
-    "transformer_xl_variant": Family(
-        model_type="bothways_transformer_xl",
-        write=_write_variant,
-        read=partial(_read_variant, TransformerXLSettings),
-        layout="cls_last",
-        objective="causal",
-        backbone="transformer_xl",
-    ),
+    "transformer_xl_variant": _variant("transformer_xl", "cls_last"),
     "mpnet": Family(
         model_type="mpnet",
         write=write_mpnet,
@@ -191,6 +189,7 @@ FAMILIES: dict[str, Family] = {
         # It counts positions by leaving out token 1, whatever its config says.
         padding=1,
     ),
+    "mpnet_variant": _variant("mpnet", "cls_first"),
     "modern": Family(
         model_type="modernbert",
         write=write_modern,
@@ -211,24 +210,22 @@ FAMILIES: dict[str, Family] = {
         },
         settings={"activation": "gelu", "num_segments": 0},
     ),
-    "modern_variant": Family(
-        model_type="bothways_modern",
-        write=_write_variant,
-        read=partial(_read_variant, ModernSettings),
-        layout="cls_first",
-        objective="masked",
-        backbone="modern",
-    ),
+    "modern_variant": _variant("modern", "cls_first"),
 }
 """By our name of the backbone or of its variant; a model is of the first family that its settings fit."""
 
 
-def family_of(settings: Any) -> str:
-    """Return the name of the family that a backbone of these settings belongs to."""
+def family_of(settings: Any, *, is_theirs: bool = True) -> str:
+    """Return the name of the family that a backbone of these settings belongs to.
+
+    `is_theirs`: whether its class in `transformers`, if it has one, computes what the whole model was trained to; if it
+    does not, the family is one of ours.
+    """
     return next(
         name
         for name, family in FAMILIES.items()
         if (family.backbone or name) == settings.kind
+        and (is_theirs or family.architecture is None)
         and all(getattr(settings, key) == value for key, value in family.settings.items())
     )
 
@@ -238,17 +235,23 @@ def backbone_of(config: Mapping[str, Any], folder: Path) -> tuple[str, EncoderSe
     for name, family in FAMILIES.items():
         if config.get("model_type") == family.model_type:
             _refuse_variants(config, family, folder)
-            try:
-                return name, BACKBONES[family.backbone or name][0].model_validate(family.read(config))
-            except (KeyError, ValueError) as error:
-                why = " ".join(str(error).split())
-                raise CheckpointError(
-                    f"{folder}/config.json cannot be used: {why}; check the folder"
-                ) from None
+            return name, _settings_of(config, family, BACKBONES[family.backbone or name][0], folder)
     known = ", ".join(family.model_type for family in FAMILIES.values())
     raise CheckpointError(
         f"{folder} holds a model of type {config.get('model_type')!r}; Bothways reads: {known}"
     )
+
+
+def _settings_of(
+    config: Mapping[str, Any], family: Family, kind: type[EncoderSettings], folder: Path
+) -> EncoderSettings:
+    try:
+        return build(kind, family.read(config), "our settings of it")
+    except KeyError as error:
+        why = f"it has no {error}"
+    except (ValueError, UsageError) as error:
+        why = str(error)
+    raise CheckpointError(f"{folder}/config.json cannot be used: {why}; use another copy")
 
 
 def _refuse_variants(config: Mapping[str, Any], family: Family, folder: Path) -> None:

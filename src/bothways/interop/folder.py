@@ -66,9 +66,9 @@ def write_model(
     Where `transformers` has a class for an ELECTRA's generator, it becomes a folder of its own within.
     """
     settings = model.encoder.settings
-    family = family_of(settings)
+    architecture = _architecture(FAMILIES[family_of(settings)], model.objective, model.vocabulary)
+    family = family_of(settings, is_theirs=architecture is not None)
     about = Description(family, settings, objective, tuple(extras), model.layout)
-    architecture = _architecture(FAMILIES[family], model.objective, model.vocabulary)
     parameters = named_parameters(model.encoder, model.objective)
     if isinstance(model.objective, Replaced) and architecture is not None:
         parameters, inner = generator.split(parameters)
@@ -161,6 +161,11 @@ def describe(folder: Path) -> Description:
     objective = _settings(OBJECTIVES, wanted, path)
     extras = tuple(_settings(AUXILIARIES, values, path) for values in ours.get("extras", ()))
     return Description(name, settings, objective, extras, ours.get("layout", family.layout))
+
+
+def is_theirs(folder: Path) -> bool:
+    """Say whether a class of `transformers` loads a folder that we wrote."""
+    return FAMILIES[describe(folder).family].architecture is not None
 
 
 def load_weights(folder: Path, encoder: Encoder, objective: Objective) -> list[str]:

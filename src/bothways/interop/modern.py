@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bothways.interop.entries import whole
 from bothways.model.backbones.modern import ModernSettings
 from bothways.vocabulary import Vocabulary
 
@@ -46,7 +47,7 @@ def write_modern(settings: ModernSettings, vocabulary: Vocabulary) -> Config:
 
 def read_modern(config: Mapping[str, Any]) -> Config:
     """Return the values of our settings; raise `ValueError` for layers or positions that we do not compute."""
-    layers = config["num_hidden_layers"]
+    layers = whole(config, "num_hidden_layers", least=1)
     dropout = config.get("attention_dropout", 0.0)
     theta = _theta(config, "full_attention", "global_rope_theta", 160_000.0)
     return {
@@ -58,7 +59,7 @@ def read_modern(config: Mapping[str, Any]) -> Config:
         "activation": config.get("hidden_activation", "gelu"),
         "dropout": dropout,
         "attention_dropout": config.get("attention_weights_dropout", dropout),
-        "window": config.get("local_attention", 128) // 2,
+        "window": whole(config, "local_attention", 128) // 2,
         "global_every": _global_every(config, layers),
         "global_theta": theta,
         # Before version 5 none of their own meant that of global layers.
@@ -74,7 +75,7 @@ def _layer_types(layers: int, every: int) -> list[str]:
 
 def _global_every(config: Mapping[str, Any], layers: int) -> int:
     """Return how often a layer is global; raise `ValueError` for a list of layers that has no such rule."""
-    said: int = config.get("global_attn_every_n_layers", 3)
+    said = whole(config, "global_attn_every_n_layers", 3, least=1)
     types = config.get("layer_types") or _layer_types(layers, said)
     for every in (said, *range(1, layers + 1)):
         if types == _layer_types(layers, every):
@@ -84,7 +85,10 @@ def _global_every(config: Mapping[str, Any], layers: int) -> int:
 
 def _theta(config: Mapping[str, Any], kind: str, old: str, published: float) -> float | None:
     """Return the base of rotary positions; raise `ValueError` for positions that are scaled."""
-    rotary = (config.get("rope_parameters") or {}).get(kind) or {}
+    all_kinds = config.get("rope_parameters") or {}
+    rotary = (all_kinds.get(kind) or {}) if isinstance(all_kinds, dict) else None
+    if not isinstance(rotary, dict):
+        raise ValueError(f"rope_parameters={all_kinds!r} does not say what holds for {kind}")
     if rotary.get("rope_type", "default") != "default":
         raise ValueError(
             f"rope_parameters={config['rope_parameters']} scale positions, which is not supported"

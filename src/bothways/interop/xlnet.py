@@ -1,8 +1,9 @@
-"""The settings of XLNet and Transformer-XL in `config.json`, as `transformers` names XLNet's, there and back."""
+"""The settings of XLNet in `config.json`, as `transformers` names them, there and back."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from bothways.interop.entries import whole
 from bothways.model.backbones.transformer_xl import TransformerXLSettings
 from bothways.vocabulary import Vocabulary
 
@@ -10,7 +11,7 @@ Config = dict[str, Any]
 
 
 def write_xlnet(settings: TransformerXLSettings, vocabulary: Vocabulary) -> Config:
-    """Return XLNet's entries, and ours that `transformers` ignores."""
+    """Return XLNet's entries, and one of ours that `transformers` ignores."""
     return {
         "vocab_size": vocabulary.size,
         "d_model": settings.width,
@@ -26,9 +27,7 @@ def write_xlnet(settings: TransformerXLSettings, vocabulary: Vocabulary) -> Conf
         "untie_r": True,
         "bi_data": False,
         "clamp_len": settings.clamp or -1,
-        # Theirs limits models of type "uni" only, to one token more; ours is a key that transformers ignores.
         "same_length": False,
-        "sees_memory_length": settings.same_length,
         "mem_len": settings.memory or None,
         "reuse_len": None,
         "use_mems_train": False,
@@ -43,6 +42,8 @@ def write_xlnet(settings: TransformerXLSettings, vocabulary: Vocabulary) -> Conf
 
 def read_xlnet(config: Mapping[str, Any]) -> Config:
     """Return the values of our settings."""
+    # None, 0 and -1 clamp nothing.
+    clamp = None if config.get("clamp_len") is None else whole(config, "clamp_len", least=-1)
     return {
         "kind": "transformer_xl",
         "layers": config["n_layer"],
@@ -53,7 +54,8 @@ def read_xlnet(config: Mapping[str, Any]) -> Config:
         "dropout": config.get("dropout", 0.1),
         "attention_dropout": config.get("attention_dropout", config.get("dropout", 0.1)),
         "memory": config.get("mem_len") or 0,
-        "clamp": clamp if (clamp := config.get("clamp_len", -1)) > 0 else None,
+        "clamp": None if clamp is None or clamp <= 0 else clamp,
+        # Ours, from before such models had a family of their own.
         "same_length": config.get("sees_memory_length", False),
         "initial_deviation": config.get("initializer_range", 0.02),
         "norm_epsilon": config.get("layer_norm_eps", 1e-12),

@@ -26,6 +26,11 @@ class EncoderSettings(Settings):
     head_multiple: ClassVar[int] = 2
     """What the size of a head must be a multiple of."""
 
+    of_training: ClassVar[frozenset[str]] = frozenset({"dropout", "attention_dropout", "initial_deviation"})
+    """Settings that are a matter of training: a run that starts from other weights has them from its recipe."""
+    adjustable: ClassVar[frozenset[str]] = frozenset()
+    """Settings that no weight depends on, but what it was trained to: such a run keeps them unless told otherwise."""
+
     size: Size | None = None
     """A row of the table of published sizes."""
     layers: int = Field(ge=1)

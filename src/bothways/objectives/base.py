@@ -31,6 +31,8 @@ class Objective(nn.Module):
     offers: frozenset[str] = frozenset({"both sides"})
     answered_by: str | None = None
     """Who answers, if it is not the run's encoder; held-out numbers are labelled so."""
+    answers_with: str = "head"
+    """Which of the objective's parts `predict` uses: without its weights no question has an answer."""
     name: str
     settings: Settings
     """Its own kind of them; say which in the subclass."""

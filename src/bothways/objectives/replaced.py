@@ -53,6 +53,7 @@ class Replaced(Objective):
     answers = frozenset({"leave one out", "joint spans"})
     offers = frozenset({"both sides"})
     answered_by = "its generator"
+    answers_with = "generator"
 
     def add_heads(self, encoder: Encoder) -> None:
         """Create the detector and the generator, which reads the embeddings of `encoder`."""

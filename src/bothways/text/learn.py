@@ -144,14 +144,24 @@ def _learn_bpe(texts: list[str], size: int, settings: TokenizerSettings) -> Toke
 
 
 def _learn_words(texts: list[str], size: int, settings: TokenizerSettings) -> Tokenizer:
-    tokenizer = Tokenizer(models.WordLevel(unk_token="<unk>"))
-    lower = [normalizers.Lowercase()] if settings.lowercase else []
+    """Learn the most frequent words; among equals the alphabet decides."""
+    tokenizer = _whole_words({}, settings.lowercase)
+    # Without special tokens, since the trainer would number one that stands in the text (WikiText's `<unk>`) twice.
+    trainer = trainers.WordLevelTrainer(vocab_size=size, show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    ranks = tokenizer.get_vocab()
+    words = [word for word in sorted(ranks, key=ranks.__getitem__) if word not in XLNET_SPECIALS]
+    entries = [*XLNET_SPECIALS, *words][:size]
+    return _whole_words({entry: number for number, entry in enumerate(entries)}, settings.lowercase)
+
+
+def _whole_words(vocabulary: dict[str, int], lowercase: bool) -> Tokenizer:
+    """Return a tokenizer that divides text at spaces; special tokens are those of the vocabulary."""
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    lower = [normalizers.Lowercase()] if lowercase else []
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), *lower])
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    trainer = trainers.WordLevelTrainer(
-        vocab_size=size, special_tokens=list(XLNET_SPECIALS), show_progress=False
-    )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.add_special_tokens([token for token in XLNET_SPECIALS if token in vocabulary])
     return tokenizer
 
 

@@ -155,11 +155,30 @@ def length_share(settings: ScheduleSettings, progress: float) -> float:
     return _stage(settings.length, progress)
 
 
-def mean_length_share(settings: ScheduleSettings) -> float:
-    """Return the mean of that share over the budget."""
+def mean_length_share(settings: ScheduleSettings, budget: Budget) -> float:
+    """Return the mean of that share over the steps of a run.
+
+    A stage that has a share of the steps counts by it. One that has a share of the tokens, or of the time, which goes
+    with the tokens, takes the more steps the shorter its rows are.
+    """
     starts = [start for start, _ in settings.length]
     widths = [stop - start for start, stop in itertools.pairwise([*starts, 1.0])]
-    return sum(width * part for width, (_, part) in zip(widths, settings.length, strict=True)) or 1.0
+    stages = [(width, part) for width, (_, part) in zip(widths, settings.length, strict=True)]
+    if not stages:
+        return 1.0
+    if budget.steps is not None:
+        return sum(width * part for width, part in stages)
+    return 1.0 / sum(width / part for width, part in stages)
+
+
+def lengths_in_words(settings: ScheduleSettings, length: int) -> str:
+    """Say how long rows are, in tokens, and from when on, where `length` is that of the format."""
+    if not settings.length:
+        return f"{length:,} tokens"
+    (_, first), *later = settings.length
+    words = [f"{round(first * length):,} tokens at first"]
+    words += [f"{round(part * length):,} from {100 * start:g}% of the budget on" for start, part in later]
+    return ", ".join(words)
 
 
 def _stage(stages: Stages, progress: float) -> float:

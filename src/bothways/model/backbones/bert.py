@@ -16,7 +16,7 @@ Probes are not part of BERT. They embed as `[MASK]` at their place, so that a pe
 
 import dataclasses
 from collections import OrderedDict
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import torch
 from pydantic import Field
@@ -40,6 +40,8 @@ BERT_OFFERS = frozenset({"probes", "segments", "repeated positions"})
 
 class BertSettings(EncoderSettings):
     """BERT's encoder."""
+
+    of_training: ClassVar[frozenset[str]] = EncoderSettings.of_training | {"initial_positions"}
 
     kind: Literal["bert"] = "bert"
     max_positions: int = Field(default=512, ge=1)

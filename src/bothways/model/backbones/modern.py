@@ -10,7 +10,7 @@ are not part of it either: they embed as `[MASK]` at their place.
 
 import dataclasses
 from collections import OrderedDict
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -34,6 +34,10 @@ MODERN_OFFERS = frozenset({"probes", "segments", "repeated positions"})
 
 class ModernSettings(EncoderSettings):
     """ModernBERT's encoder."""
+
+    adjustable: ClassVar[frozenset[str]] = frozenset(
+        {"window", "global_every", "global_theta", "local_theta"}
+    )
 
     kind: Literal["modern"] = "modern"
     dropout: float = Field(default=0.0, ge=0, lt=1)

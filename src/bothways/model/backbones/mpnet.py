@@ -11,7 +11,7 @@ as far from everything as the slots that they stand for. The price: a bias for e
 Normalisation adds 1e-5, as in the published checkpoints and fairseq; `MPNetConfig` says 1e-12 where nothing is given.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -41,6 +41,8 @@ WIDER = (8, 12, 16, 23, 32, 46, 64, 91)
 
 class MPNetSettings(EncoderSettings):
     """MPNet's encoder."""
+
+    of_training: ClassVar[frozenset[str]] = EncoderSettings.of_training | {"initial_positions"}
 
     kind: Literal["mpnet"] = "mpnet"
     norm_epsilon: float = Field(default=1e-5, gt=0)

@@ -34,6 +34,9 @@ TRANSFORMER_XL_OFFERS = frozenset({"probes", "segments", "memory", "signed posit
 class TransformerXLSettings(EncoderSettings):
     """Transformer-XL's encoder."""
 
+    head_multiple: ClassVar[int] = 1
+    of_training: ClassVar[frozenset[str]] = EncoderSettings.of_training | {"memory", "clamp", "same_length"}
+
     kind: Literal["transformer_xl"] = "transformer_xl"
     activation: Activation = "gelu_new"
     """XLNet's released code computes the tanh approximation of gelu."""
@@ -48,7 +51,6 @@ class TransformerXLSettings(EncoderSettings):
     """Adaptive softmax: ids from which clusters of rarer and rarer tokens begin, as [20000, 40000, 200000], for large
     vocabularies numbered by falling frequency; those that a vocabulary does not reach are left out. Empty: one softmax
     over all."""
-    head_multiple: ClassVar[int] = 1
 
     @model_validator(mode="after")
     def _a_limit_leaves_something(self) -> "TransformerXLSettings":
