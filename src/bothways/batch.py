@@ -130,14 +130,14 @@ class Memory:
 
 @dataclass(frozen=True)
 class Loss:
-    """One part of an objective, as a sum in nats and the number of scored items it runs over.
+    """One part of an objective, as a sum in nats.
 
-    The mean is taken once, over all ranks and micro-batches, by the training loop.
+    The mean is taken once, over all ranks and micro-batches, by the training loop: how many items a part runs over, its
+    objective counts on the host, where nothing waits for a GPU.
     """
 
     sum: Tensor
     """float []"""
-    count: int
     weight: float = 1.0
 
 

@@ -66,7 +66,7 @@ class Objective(nn.Module):
         raise NotImplementedError
 
     def counts(self, batch: Batch) -> dict[str, int]:
-        """Return how many items each part of the loss runs over; known before the forward pass."""
+        """Return how many items each part of the loss runs over; known before the forward pass, from a host's batch."""
         own = {self.name: int((batch.targets != IGNORED).sum())}
         return own | {name: extra.count(batch) for name, extra in self._extras()}
 
@@ -96,7 +96,7 @@ class Objective(nn.Module):
         Queries that `reads` left out are not numbers.
         """
         nats = self.head.nats(hidden.flatten(0, 1)[batch.scored], embedding, batch.targets)
-        own = {self.name: Loss(nats, int((batch.targets != IGNORED).sum()))}
+        own = {self.name: Loss(nats)}
         return own | {name: extra.loss(hidden, embedding, batch) for name, extra in self._extras()}
 
     def predict(self, encoder: Encoder, batch: Batch, memory: Memory | None = None) -> Tensor:

@@ -94,10 +94,7 @@ class Replaced(Objective):
         shown, is_replaced = written(batch, self.generator.sample(asked, embedding))
         hidden, of_encoder = encoder(shown, of_encoder, self.reads(batch))
         detection = self.detection_nats(hidden, is_replaced, batch)
-        losses = {
-            self.name: Loss(detection, batch.num_tokens, self.settings.weight),
-            "generator": Loss(nats, len(batch.targets)),
-        }
+        losses = {self.name: Loss(detection, self.settings.weight), "generator": Loss(nats)}
         losses |= {name: extra.loss(hidden, embedding, batch) for name, extra in self._extras()}
         return losses, _joined(of_generator, of_encoder)
 
