@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from bothways.batch import IGNORED
 from bothways.model.dtypes import compute_dtype
-from bothways.model.kernels.cross_entropy import linear_cross_entropy
+from bothways.model.kernels.cross_entropy import Reader, linear_cross_entropy
 
 
 class Transform(nn.Module):
@@ -55,16 +55,19 @@ class VocabularyHead(nn.Module):
         """
         return nn.functional.linear(self.transform(hidden), embedding, self.bias)
 
-    def nats(self, hidden: Tensor, embedding: Tensor, targets: Tensor) -> Tensor:
+    def nats(
+        self, hidden: Tensor, embedding: Tensor, targets: Tensor, reader: Reader | None = None
+    ) -> Tensor:
         """Return the summed cross entropy of `targets` int64 [scored], float32 [] or better; `IGNORED` counts nothing.
 
-        The same as `F.cross_entropy` of the logits, in one pass and without a second copy of them.
+        The same as `F.cross_entropy` of the logits, in one pass and without a second copy of them; a `reader` is shown
+        them on the way.
         """
         hidden = self.transform(hidden)
         dtype = compute_dtype(hidden)
         bias = None if self.bias is None else self.bias.to(dtype)
         with torch.autocast(hidden.device.type, enabled=False):
-            return linear_cross_entropy(hidden.to(dtype), embedding.to(dtype), bias, targets, IGNORED)
+            return linear_cross_entropy(hidden.to(dtype), embedding.to(dtype), bias, targets, IGNORED, reader)
 
 
 class AdaptiveHead(nn.Module):

@@ -90,8 +90,8 @@ class Replaced(Objective):
         of_generator, of_encoder = self._split(memory)
         states, of_generator = self.generator(encoder, batch, of_generator)
         asked = states.flatten(0, 1)[batch.scored]
-        nats = self.generator.objective.head.nats(asked, embedding, batch.targets)
-        shown, is_replaced = written(batch, self.generator.sample(asked, embedding))
+        nats, drawn = self.generator.answer(asked, embedding, batch.targets)
+        shown, is_replaced = written(batch, drawn)
         hidden, of_encoder = encoder(shown, of_encoder, self.reads(batch))
         detection = self.detection_nats(hidden, is_replaced, batch)
         losses = {self.name: Loss(detection, self.settings.weight), "generator": Loss(nats)}
