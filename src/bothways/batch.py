@@ -104,6 +104,12 @@ class Batch:
         """Extend a vector over slots [rows, slots] to slots and probes [rows, slots + probes]."""
         return vector if self.probes is None else torch.cat([vector, vector.gather(1, self.probes)], dim=1)
 
+    def shown(self, at_probes: int) -> Tensor:
+        """Return the token that each slot shows, and `at_probes` for every probe, int64 [rows, slots + probes]."""
+        if self.probes is None:
+            return self.tokens
+        return torch.cat([self.tokens, torch.full_like(self.probes, at_probes)], dim=1)
+
     def to(self, device: torch.device | str) -> "Batch":
         """Return the batch with every tensor on `device`."""
         moved: dict[str, Any] = {

@@ -102,7 +102,11 @@ class Objective(nn.Module):
     def predict(self, encoder: Encoder, batch: Batch, memory: Memory | None = None) -> Tensor:
         """Return log-probabilities [scored, vocabulary], float32 or better, for a `cloze` or `left_to_right` batch."""
         hidden, _ = encoder(batch, memory, batch.asked)
-        logits = self.head(hidden.flatten(0, 1)[batch.scored], encoder.token_embedding)
+        return self.log_probabilities(hidden, encoder.token_embedding, batch)
+
+    def log_probabilities(self, hidden: Tensor, embedding: Tensor, batch: Batch) -> Tensor:
+        """Return those that the states `hidden` [rows, slots + probes, width] give, [scored, vocabulary]."""
+        logits = self.head(hidden.flatten(0, 1)[batch.scored], embedding)
         return torch.log_softmax(at_least_float32(logits), dim=-1)
 
     def _extras(self) -> list[tuple[str, Auxiliary]]:

@@ -116,8 +116,7 @@ class Replaced(Objective):
     def predict(self, encoder: Encoder, batch: Batch, memory: Memory | None = None) -> Tensor:
         """Return the generator's log-probabilities [scored, vocabulary], float32 or better, for a `cloze` batch."""
         states, _ = self.generator(encoder, batch, self._split(memory)[0])
-        logits = self.generator.objective.head(states.flatten(0, 1)[batch.scored], encoder.token_embedding)
-        return torch.log_softmax(at_least_float32(logits), dim=-1)
+        return self.generator.objective.log_probabilities(states, encoder.token_embedding, batch)
 
     def _split(self, memory: Memory | None) -> tuple[Memory | None, Memory | None]:
         """Return the generator's part of a memory and the encoder's."""

@@ -64,12 +64,10 @@ class MPNetEmbeddings(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return [rows, slots + probes, width]."""
-        tokens = batch.tokens
-        if batch.probes is not None:
-            tokens = torch.cat([tokens, torch.full_like(batch.probes, self.mask)], dim=1)
         positions = batch.at_queries(batch.positions) + FIRST_POSITION
-        embedded: Tensor = self.dropout(self.norm(self.tokens(tokens) + self.positions(positions)))
-        return embedded
+        hidden = self.tokens(batch.shown(self.mask)) + self.positions(positions)
+        dropped: Tensor = self.dropout(self.norm(hidden))
+        return dropped
 
 
 class MPNetSight(nn.Module):
