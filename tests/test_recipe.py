@@ -344,6 +344,11 @@ def test_a_wrong_setting_is_refused_in_one_line_with_the_nearest(word: str, mess
             ["backbone.cutoffs=[100]", "tokenizer.kind=bpe"],
             "tokenizer bpe does not number its entries so; set tokenizer.kind=unigram or word, or backbone.cutoffs=[]",
         ),
+        (
+            "transformer-xl-tiny",
+            ["backbone.cutoffs=[100]", "objective.kind=replaced"],
+            "with objective replaced its generator predicts, over the undivided vocabulary; set backbone.cutoffs=[]",
+        ),
         ("bert-tiny", ["extras.0.weight=2", "training.schedule.warmup=90000"], "does not fit in a budget of"),
         (
             "bert-tiny",
