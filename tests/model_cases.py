@@ -343,9 +343,10 @@ CASES = [case for case in EVERY_CASE if refusal(crossed(*case.cell)) is None] + 
 IN_STREAMS = list(dict.fromkeys(case.objective for case in CASES if case.format == "stream"))
 """Objectives that some backbone can train in ordered rows with memory."""
 
-HIDING = {"masked", "permutation", "mpnet", "replaced"}
-ANYWHERE = [named for named, (name, _) in OBJECTIVE_CASES.items() if name in HIDING]
-"""Those that hide a share of each row, anywhere in it; another objective may have another plan."""
+ANYWHERE = [
+    named for named, (name, _) in OBJECTIVE_CASES.items() if "select" in OBJECTIVES[name][0].model_fields
+]
+"""Those that `select` a share of each row, anywhere in it; another objective may have another plan."""
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 every_objective = pytest.mark.parametrize("named", OBJECTIVE_CASES)
