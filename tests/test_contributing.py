@@ -194,6 +194,13 @@ def test_the_proofs_hold_for_the_new_members(case):
     proofs("test_questions").test_a_cloze_asks_exactly_the_asked_slots_in_row_major_order(case)
 
 
+@pytest.mark.parametrize("backbone", ["bert", "transformer_xl", "sinusoidal"])
+def test_the_objective_answers_without_seeing_what_is_asked(backbone):
+    tests = proofs("test_questions")
+    tests.test_what_stands_at_hidden_slots_does_not_matter_and_what_is_shown_does(backbone, "ending")
+    tests.test_leave_one_out_does_not_depend_on_the_token_that_is_left_out(backbone, "ending")
+
+
 def test_no_target_of_the_objective_can_reach_itself():
     leaks = proofs("test_leaks")
     leaks.test_no_target_of_four_rows_with_memory_can_reach_itself_or_what_comes_later("ending")

@@ -357,6 +357,11 @@ def test_settings_of_one_section_that_do_not_go_together_are_named_without_the_s
             ["backbone.cutoffs=[100]", "tokenizer.kind=bpe"],
             "tokenizer bpe does not number its entries so; set tokenizer.kind=unigram or word, or backbone.cutoffs=[]",
         ),
+        (
+            "transformer-xl-tiny",
+            ["backbone.cutoffs=[100]", "objective.kind=replaced"],
+            "with objective replaced its generator predicts, over the undivided vocabulary; set backbone.cutoffs=[]",
+        ),
         ("bert-tiny", ["extras.0.weight=2", "training.schedule.warmup=90000"], "does not fit in a budget of"),
         (
             "bert-tiny",

@@ -104,6 +104,12 @@ class Batch:
         """Extend a vector over slots [rows, slots] to slots and probes [rows, slots + probes]."""
         return vector if self.probes is None else torch.cat([vector, vector.gather(1, self.probes)], dim=1)
 
+    def shown(self, at_probes: int) -> Tensor:
+        """Return the token that each slot shows, and `at_probes` for every probe, int64 [rows, slots + probes]."""
+        if self.probes is None:
+            return self.tokens
+        return torch.cat([self.tokens, torch.full_like(self.probes, at_probes)], dim=1)
+
     def to(self, device: torch.device | str) -> "Batch":
         """Return the batch with every tensor on `device`."""
         moved: dict[str, Any] = {
@@ -130,14 +136,14 @@ class Memory:
 
 @dataclass(frozen=True)
 class Loss:
-    """One part of an objective, as a sum in nats and the number of scored items it runs over.
+    """One part of an objective, as a sum in nats.
 
-    The mean is taken once, over all ranks and micro-batches, by the training loop.
+    The mean is taken once, over all ranks and micro-batches, by the training loop: how many items a part runs over, its
+    objective counts on the host, where nothing waits for a GPU.
     """
 
     sum: Tensor
     """float []"""
-    count: int
     weight: float = 1.0
 
 

@@ -131,8 +131,15 @@ def _check_length(recipe: Recipe) -> None:
 
 
 def _check_cutoffs(recipe: Recipe) -> None:
-    tokenizer = recipe.tokenizer
-    if getattr(recipe.backbone, "cutoffs", ()) and not tokenizer.path and tokenizer.kind not in FALLING:
+    if not getattr(recipe.backbone, "cutoffs", ()):
+        return
+    tokenizer, objective = recipe.tokenizer, recipe.objective.kind
+    if whose := OBJECTIVES[objective][1].answered_by:
+        raise UsageError(
+            f"backbone.cutoffs divides what an encoder predicts, and with objective {objective} {whose} predicts, over "
+            "the undivided vocabulary; set backbone.cutoffs=[], or another objective"
+        )
+    if not tokenizer.path and tokenizer.kind not in FALLING:
         raise UsageError(
             f"backbone.cutoffs divides a vocabulary by frequency, and tokenizer {tokenizer.kind} does not number its "
             f"entries so; set tokenizer.kind={' or '.join(FALLING)}, or backbone.cutoffs=[]"

@@ -6,7 +6,7 @@ same few rows, scaled to the budget; a longer run on an idle machine is usually 
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,16 +141,20 @@ def _probe(
         recipe.format, text, model.vocabulary, recipe.seed, rows, layout_of(recipe)
     )
     examples = format_.examples(0, range(rows))
-    batch = model.objective.corrupt(examples, np.random.default_rng(recipe.seed)).to(device)
-    _step(model, batch, precision, device)
+    batch = model.objective.corrupt(examples, np.random.default_rng(recipe.seed))
+    counts = model.objective.counts(batch)
+    batch = batch.to(device)
+    _step(model, batch, counts, precision, device)
     began = time.perf_counter()
-    kept = _step(model, batch, precision, device)
+    kept = _step(model, batch, counts, precision, device)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter() - began, kept
 
 
-def _step(model: Model, batch: Batch, precision: runtime.Precision, device: torch.device) -> int:
+def _step(
+    model: Model, batch: Batch, counts: Mapping[str, int], precision: runtime.Precision, device: torch.device
+) -> int:
     """Run forward and backward once; return the bytes kept in between, parameters not counted."""
     parts = (model.encoder, model.objective)
     weights = {value.untyped_storage().data_ptr() for part in parts for value in part.parameters()}
@@ -165,7 +169,8 @@ def _step(model: Model, batch: Batch, precision: runtime.Precision, device: torc
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
         with precision.autocast(device):
             losses, _ = model.objective(model.encoder, batch, None)
-        total = torch.stack([loss.weight * loss.sum / max(1, loss.count) for loss in losses.values()]).sum()
+        means = [loss.weight * loss.sum / max(1, counts[name]) for name, loss in losses.items()]
+        total = torch.stack(means).sum()
     total.backward()
     return sum(storages.values())
 

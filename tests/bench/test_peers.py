@@ -34,8 +34,8 @@ def our_losses(ours):
     memory, losses = None, []
     for batch in ours.batches:
         parts, memory = ours.model.objective(ours.model.encoder, batch, memory)
-        (loss,) = parts.values()
-        losses.append(loss.sum / loss.count)
+        ((name, loss),) = parts.items()
+        losses.append(loss.sum / ours.model.objective.counts(batch)[name])
     return losses
 
 

@@ -25,8 +25,8 @@ def compare(encoder, objective, theirs, batch: Batch, **inputs) -> None:
     copy_into(theirs, encoder, objective)
 
     hidden, _ = encoder(batch)
-    (loss,) = objective.losses(hidden, encoder.token_embedding, batch).values()
-    mean = loss.sum / loss.count
+    ((name, loss),) = objective.losses(hidden, encoder.token_embedding, batch).items()
+    mean = loss.sum / objective.counts(batch)[name]
     mean.backward()
     inputs |= {"input_ids": batch.tokens, "attention_mask": text.long()}
     states = theirs.base_model(**inputs).last_hidden_state

@@ -81,6 +81,20 @@ def test_gradients_are_right_to_the_last_digits():
     assert torch.autograd.gradcheck(nats, [value.detach().requires_grad_() for value in inputs])
 
 
+def test_the_gradient_of_the_table_is_put_together_once():
+    head, hidden, embedding, targets = case()
+    embedding.requires_grad_()
+    asked, seen, to_the_table = [head.nats(hidden, embedding, targets).grad_fn], set(), 0
+    while asked:
+        node = asked.pop()
+        for before, _ in node.next_functions:
+            to_the_table += getattr(before, "variable", None) is embedding
+            if before is not None and before not in seen:
+                seen.add(before)
+                asked.append(before)
+    assert to_the_table == 1
+
+
 def test_half_precision_products_give_the_same_loss_to_half_precision():
     head, hidden, embedding, targets = case(dtype=torch.float32)
     wanted = head.nats(hidden, embedding, targets)

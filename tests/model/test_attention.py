@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from model_cases import every_backbone, is_padding, make_encoder, make_objective, pairs, rng, stream
+from model_cases import every_backbone, is_padding, make_encoder, make_objective, pairs, rng, stream, whole
 
 from bothways.batch import NEVER
 from bothways.model.attention import RelativeAttention, SelfAttention, Sight
@@ -116,3 +116,26 @@ def test_what_is_hidden_counts_for_exactly_nothing():
     assert sight.sighted.flatten().tolist() == [1.0, 0.0]
     assert torch.softmax(sight.hiding[0, 0, 0], -1).tolist() == [1.0, 0.0]
     assert Sight.of(None, torch.float32).hiding is None
+
+
+@every_backbone
+@pytest.mark.parametrize("rows", [whole, pairs])
+def test_neighbouring_keys_lie_side_by_side_in_every_bias_as_the_kernels_of_a_gpu_want_it(backbone, rows):
+    encoder = make_encoder(backbone)
+    batch = make_objective("masked", encoder).corrupt(rows(), rng())
+    sight = encoder.look(batch, None, torch.float32)
+    last = sight.at(batch.asked)
+    every = [sight, last, *(each.near for each in (sight, last) if each.near is not None)]
+    assert all(each.hiding is None or each.hiding.stride(-1) == 1 for each in every)
+
+
+@every_backbone
+def test_no_forward_pass_makes_tensors_of_constants_for_which_a_gpu_would_wait(backbone, monkeypatch):
+    encoder = make_encoder(backbone)
+    batch = make_objective("masked", encoder).corrupt(pairs(), rng())
+
+    def refuse(*_args, **_values):
+        raise AssertionError("a constant is copied to the device")
+
+    monkeypatch.setattr(torch, "tensor", refuse)
+    encoder(batch)

@@ -17,7 +17,7 @@ from transformers import (
 from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
 
 from bothways.batch import NEVER, Batch, Examples
-from bothways.model.backbones.mpnet import distance_buckets
+from bothways.model.backbones.mpnet import WIDER, distance_buckets
 
 SHAPE = {
     "vocab_size": SIZE,
@@ -111,7 +111,8 @@ def test_mpnet_equals_that_of_transformers(dtype):
 
 def test_distances_share_the_buckets_of_transformers():
     distances = torch.arange(-600, 601)
-    assert torch.equal(distance_buckets(distances), MPNetEncoder.relative_position_bucket(distances))
+    found = distance_buckets(distances, torch.tensor(WIDER))
+    assert torch.equal(found, MPNetEncoder.relative_position_bucket(distances))
 
 
 @every_precision

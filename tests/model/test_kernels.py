@@ -330,16 +330,24 @@ def test_filling_up_to_what_a_gpu_wants_changes_neither_values_nor_gradients(wid
     filled = fused._aligned_rows(bias)
     assert torch.equal(filled, bias)
     assert filled.stride(2) % fused.ALIGNED == 0
-    assert fused._aligned(query).shape[-1] % fused.ALIGNED == 0
+    assert all(fused._aligned(heads).shape[-1] % fused.ALIGNED == 0 for heads in (query, key, value))
     plain = F.scaled_dot_product_attention(query, key, value, bias, scale=0.3)
-    aligned = F.scaled_dot_product_attention(
-        fused._aligned(query), fused._aligned(key), value, filled, scale=0.3
-    )
+    aligned = fused.aligned(query, key, value, bias, 0.3, 0.0)
     torch.testing.assert_close(aligned, plain, atol=1e-12, rtol=0.0)
     inputs = (query, key, value, bias)
     gradients = (torch.autograd.grad((mixed**2).sum(), inputs) for mixed in (aligned, plain))
     for mine, wanted in zip(*gradients, strict=True):
         torch.testing.assert_close(mine, wanted, atol=1e-12, rtol=0.0)
+
+
+def test_the_kernels_of_a_gpu_are_given_heads_as_wide_as_they_want_them(monkeypatch):
+    def kernel(query, key, value, *_rest, scale):
+        assert all(heads.shape[-1] % fused.ALIGNED == 0 for heads in (query, key, value))
+        return value
+
+    monkeypatch.setattr(F, "scaled_dot_product_attention", kernel)
+    heads = [torch.randn(1, 1, 5, width) for width in (44, 44, 41)]
+    assert torch.equal(fused.aligned(*heads, None, 0.3, 0.0), heads[2])
 
 
 def test_no_bias_needs_no_filling():
@@ -349,13 +357,16 @@ def test_no_bias_needs_no_filling():
 BEGINS = [0, 5, 12, 13, 24]
 """Where documents begin in two rows of 12 slots, and the end."""
 every_window = pytest.mark.parametrize("window", [None, 0, 2, 11])
+every_width = pytest.mark.parametrize("width", [WIDTH, 41])
 
 
-def heads_and_hiding(window: int | None, dtype: torch.dtype, device: str = "cpu") -> tuple[Tensor, ...]:
-    """Draw query, key and value [2, 2, 12, 8] and return what hides other documents and what is far away."""
+def heads_and_hiding(
+    window: int | None, width: int, dtype: torch.dtype, device: str = "cpu"
+) -> tuple[Tensor, ...]:
+    """Draw query, key and value [2, 2, 12, width] and return what hides other documents and what is far away."""
     generator = torch.Generator().manual_seed(0)
     query, key, value = (
-        torch.randn(2, 12, HEADS, WIDTH, generator=generator).to(device, dtype).transpose(1, 2)
+        torch.randn(2, 12, HEADS, width, generator=generator).to(device, dtype).transpose(1, 2)
         for _ in range(3)
     )
     slots = torch.arange(24).view(2, 12)
@@ -369,6 +380,7 @@ def heads_and_hiding(window: int | None, dtype: torch.dtype, device: str = "cpu"
 
 def varlen_by_hand(query, key, value, begins, _keys, longest, _longest_keys, *, scale, window_size):
     """What `varlen_attn` is documented to do, one document after the other; all of [tokens, heads, width]."""
+    assert all(heads.shape[-1] % 8 == 0 and heads.shape[-1] <= 256 for heads in (query, key, value))
     left, right = window_size
     mixed = torch.empty_like(query)
     for begin, end in itertools.pairwise(begins.tolist()):
@@ -383,19 +395,34 @@ def varlen_by_hand(query, key, value, begins, _keys, longest, _longest_keys, *, 
 
 
 @every_window
-def test_documents_without_a_mask_are_laid_out_as_the_kernel_wants_them(window, monkeypatch):
+@every_width
+def test_documents_without_a_mask_are_laid_out_as_the_kernel_wants_them(width, window, monkeypatch):
     monkeypatch.setattr(fused, "varlen_attn", varlen_by_hand)
-    query, key, value, hiding = heads_and_hiding(window, torch.float64)
+    query, key, value, hiding = heads_and_hiding(window, width, torch.float64)
     runs = Runs(torch.tensor(BEGINS, dtype=torch.int32), window)
     found = fused.unpadded(query, key, value, runs, 0.3)
     masked = fused.attend(query, key, value, hiding, 0.3, 0.0)
     torch.testing.assert_close(found, masked, atol=1e-12, rtol=0.0)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "width", "computes"),
+    [
+        (torch.bfloat16, 41, True),
+        (torch.float16, 256, True),
+        (torch.bfloat16, 257, False),
+        (torch.float32, 64, False),
+    ],
+)
+def test_heads_that_are_too_wide_or_too_precise_take_the_mask(dtype, width, computes):
+    assert fused.has_unpadded(torch.zeros(1, 1, 1, width, dtype=dtype)) == computes
+
+
 @pytest.mark.gpu
 @every_window
-def test_the_kernel_of_a_gpu_computes_documents_and_windows_as_a_mask_does(window):
-    query, key, value, hiding = heads_and_hiding(window, torch.bfloat16, "cuda")
+@pytest.mark.parametrize("width", [WIDTH, 41, 264])
+def test_the_kernel_of_a_gpu_computes_documents_and_windows_as_a_mask_does(width, window):
+    query, key, value, hiding = heads_and_hiding(window, width, torch.bfloat16, "cuda")
     leaves = [tensor.detach().requires_grad_() for tensor in (query, key, value)]
     runs = Runs(torch.tensor(BEGINS, dtype=torch.int32, device="cuda"), window)
     found = fused.attend(*leaves, hiding, 0.3, 0.0, None, runs)

@@ -95,7 +95,7 @@ def compare(encoder, objective, theirs, batch: Batch, memory: Memory | None = No
 
     hidden, kept = encoder(batch, memory)
     losses = objective.losses(hidden, encoder.token_embedding, batch)
-    mean = losses["permutation"].sum / losses["permutation"].count
+    mean = losses["permutation"].sum / objective.counts(batch)["permutation"]
     mean.backward()
     inputs = their_inputs(batch, memory, dtype)
     answer = theirs(**inputs, use_mems=True, output_hidden_states=True)

@@ -26,6 +26,7 @@ from model_cases import (
     whole,
 )
 from scored import predicting_part, scored_slots
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from bothways.batch import IGNORED, Batch, Examples, Loss
 from bothways.config import Settings
@@ -33,6 +34,7 @@ from bothways.model.backbones import BACKBONES
 from bothways.objectives import build_objective
 from bothways.objectives.masked import Masked, MaskedSettings
 from bothways.objectives.permutation import PermutationSettings
+from bothways.training.ways import encoders
 
 
 def same(one: Batch, other: Batch) -> bool:
@@ -66,16 +68,37 @@ def test_corruption_is_a_pure_function_of_rows_and_seed(case):
 def test_losses_are_finite_sums_over_the_counts_that_were_announced_and_they_train_everything(case):
     encoder, objective = case.build()
     batch = objective.corrupt(case.examples, rng())
+    counts = objective.counts(batch)
     losses, _ = objective(encoder, batch)
-    assert objective.counts(batch) == {name: part.count for name, part in losses.items()}
-    assert set(objective.weights()) == set(losses)
-    assert all(isinstance(part, Loss) and part.sum.isfinite() and part.count for part in losses.values())
-    assert losses[predicting_part(objective)].count == scored_slots(batch, ahead(case.objective)).sum()
+    assert set(counts) == set(objective.weights()) == set(losses)
+    assert all(counts.values())
+    assert all(isinstance(part, Loss) and part.sum.isfinite() for part in losses.values())
+    assert counts[predicting_part(objective)] == scored_slots(batch, ahead(case.objective)).sum()
     sum(part.sum for part in losses.values()).backward()
     untrained = {name for name, value in encoder.named_parameters() if value.grad is None}
     probe = {"embeddings.probe"} & set(dict(encoder.named_parameters()))
     assert untrained == (probe if batch.probes is None else set())
     assert all(value.grad is not None for value in objective.parameters())
+
+
+class Waiting(TorchDispatchMode):
+    """Refuses what waits for a GPU: a number, or a shape, that depends on what a tensor holds."""
+
+    def __torch_dispatch__(self, function, types, args=(), values=None):
+        waits = (torch.ops.aten._local_scalar_dense, torch.ops.aten.nonzero, torch.ops.aten.masked_select)
+        assert function.overloadpacket not in waits, f"{function} waits for the device"
+        return function(*args, **(values or {}))
+
+
+@every_case
+def test_no_loss_waits_for_the_device(case):
+    encoder, objective = case.build()
+    for part in encoders(encoder, objective):
+        part.use_attention("fused")  # as on a GPU
+    batch = objective.corrupt(case.examples, rng())
+    with Waiting():
+        losses, _ = objective(encoder, batch)
+        sum(part.sum for part in losses.values()).backward()
 
 
 @every_case
@@ -153,7 +176,7 @@ def test_what_is_read_is_what_is_scored_and_cls_where_there_is_a_pair_loss(case)
 def test_a_loss_of_its_own_reads_every_state_unless_it_says_otherwise():
     class OfItsOwn(Masked):
         def losses(self, hidden: torch.Tensor, embedding: torch.Tensor, batch: Batch) -> dict[str, Loss]:
-            return {"masked": Loss(hidden.sum(), hidden.numel())}
+            return {"masked": Loss(hidden.sum())}
 
     encoder = make_encoder("bert")
     inherited = make_objective("masked", encoder)

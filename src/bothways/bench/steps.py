@@ -32,8 +32,7 @@ def step_row(
 
 
 def _work(ours: Ours) -> float:
-    encoder = ours.model.encoder
-    return useful_work(encoder.settings, ours.model.vocabulary.size, ours.batches[0], ours.memory_length)
+    return useful_work(ours.model.encoder, ours.model.objective, ours.batches[0], ours.memory_length)
 
 
 def _products_worth(work: float, ours: Ours, ceiling: Ceiling) -> Side:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from bothways.batch import IGNORED
 from bothways.model.dtypes import compute_dtype
-from bothways.model.kernels.cross_entropy import linear_cross_entropy
+from bothways.model.kernels.cross_entropy import Reader, linear_cross_entropy
 
 
 class Transform(nn.Module):
@@ -55,16 +55,19 @@ class VocabularyHead(nn.Module):
         """
         return nn.functional.linear(self.transform(hidden), embedding, self.bias)
 
-    def nats(self, hidden: Tensor, embedding: Tensor, targets: Tensor) -> Tensor:
+    def nats(
+        self, hidden: Tensor, embedding: Tensor, targets: Tensor, reader: Reader | None = None
+    ) -> Tensor:
         """Return the summed cross entropy of `targets` int64 [scored], float32 [] or better; `IGNORED` counts nothing.
 
-        The same as `F.cross_entropy` of the logits, in one pass and without a second copy of them.
+        The same as `F.cross_entropy` of the logits, in one pass and without a second copy of them; a `reader` is shown
+        them on the way.
         """
         hidden = self.transform(hidden)
         dtype = compute_dtype(hidden)
         bias = None if self.bias is None else self.bias.to(dtype)
         with torch.autocast(hidden.device.type, enabled=False):
-            return linear_cross_entropy(hidden.to(dtype), embedding.to(dtype), bias, targets, IGNORED)
+            return linear_cross_entropy(hidden.to(dtype), embedding.to(dtype), bias, targets, IGNORED, reader)
 
 
 class AdaptiveHead(nn.Module):
@@ -88,34 +91,42 @@ class AdaptiveHead(nn.Module):
 
     def forward(self, hidden: Tensor, embedding: Tensor) -> Tensor:
         """Map [scored, width] to log-probabilities [scored, vocabulary]; `embedding` is float [vocabulary, width]."""
-        first = torch.log_softmax(nn.functional.linear(hidden, *self._first_step(embedding)), dim=-1)
+        first_step, *clusters = self._steps(embedding)
+        first = torch.log_softmax(nn.functional.linear(hidden, *first_step), dim=-1)
         of_frequent, of_clusters = first.split([self.frequent, len(self.ranges)], dim=-1)
         parts = [of_frequent]
-        for cluster, (start, stop) in enumerate(self.ranges):
-            logits = nn.functional.linear(hidden, embedding[start:stop], self.bias[start:stop])
+        for cluster, step in enumerate(clusters):
+            logits = nn.functional.linear(hidden, *step)
             parts.append(of_clusters[..., cluster, None] + torch.log_softmax(logits, dim=-1))
         return torch.cat(parts, dim=-1)
 
     def nats(self, hidden: Tensor, embedding: Tensor, targets: Tensor) -> Tensor:
         """Return the summed cross entropy of `targets` int64 [scored], float32 [] or better; `IGNORED` counts none."""
         dtype = compute_dtype(hidden)
-        hidden, embedding, bias = hidden.to(dtype), embedding.to(dtype), self.bias.to(dtype)
+        hidden = hidden.to(dtype)
+        first_step, *clusters = self._steps(embedding.to(dtype))
         first_targets, parts = targets.clone(), []
         with torch.autocast(hidden.device.type, enabled=False):
-            for cluster, (start, stop) in enumerate(self.ranges):
+            for cluster, ((start, stop), step) in enumerate(zip(self.ranges, clusters, strict=True)):
                 rows = ((targets >= start) & (targets < stop)).nonzero()[:, 0]
                 first_targets[rows] = self.frequent + cluster
-                inside = (hidden[rows], embedding[start:stop], bias[start:stop], targets[rows] - start)
-                parts.append(linear_cross_entropy(*inside, IGNORED))
-            vectors, biases = self._first_step(embedding)
-            first = (hidden, vectors, biases.to(dtype), first_targets)
-            return torch.stack([*parts, linear_cross_entropy(*first, IGNORED)]).sum()
+                parts.append(linear_cross_entropy(hidden[rows], *step, targets[rows] - start, IGNORED))
+            parts.append(linear_cross_entropy(hidden, *first_step, first_targets, IGNORED))
+            return torch.stack(parts).sum()
 
-    def _first_step(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what frequent tokens and then clusters are scored by: vectors and biases."""
-        frequent = slice(self.frequent)
-        vectors = torch.cat([embedding[frequent], self.clusters.weight.to(embedding.dtype)])
-        return vectors, torch.cat([self.bias[frequent], self.clusters.bias])
+    def _steps(self, embedding: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return what tokens are scored by, vectors and biases: frequent ones and then clusters, and those of each.
+
+        All are cut off the table at once, so that its gradient is put together once: each slice would have one as
+        large as the table.
+        """
+        dtype, sizes = embedding.dtype, [self.frequent, *(stop - start for start, stop in self.ranges)]
+        (frequent, *vectors), (bias, *biases) = embedding.split(sizes), self.bias.to(dtype).split(sizes)
+        first = (
+            torch.cat([frequent, self.clusters.weight.to(dtype)]),
+            torch.cat([bias, self.clusters.bias.to(dtype)]),
+        )
+        return [first, *zip(vectors, biases, strict=True)]
 
 
 Head: TypeAlias = VocabularyHead | AdaptiveHead

@@ -68,7 +68,7 @@ class Objective(nn.Module):
         raise NotImplementedError
 
     def counts(self, batch: Batch) -> dict[str, int]:
-        """Return how many items each part of the loss runs over; known before the forward pass."""
+        """Return how many items each part of the loss runs over; known before the forward pass, from a host's batch."""
         own = {self.name: int((batch.targets != IGNORED).sum())}
         return own | {name: extra.count(batch) for name, extra in self._extras()}
 
@@ -98,13 +98,17 @@ class Objective(nn.Module):
         Queries that `reads` left out are not numbers.
         """
         nats = self.head.nats(hidden.flatten(0, 1)[batch.scored], embedding, batch.targets)
-        own = {self.name: Loss(nats, int((batch.targets != IGNORED).sum()))}
+        own = {self.name: Loss(nats)}
         return own | {name: extra.loss(hidden, embedding, batch) for name, extra in self._extras()}
 
     def predict(self, encoder: Encoder, batch: Batch, memory: Memory | None = None) -> Tensor:
         """Return log-probabilities [scored, vocabulary], float32 or better, for a `cloze` or `left_to_right` batch."""
         hidden, _ = encoder(batch, memory, batch.asked)
-        logits = self.head(hidden.flatten(0, 1)[batch.scored], encoder.token_embedding)
+        return self.log_probabilities(hidden, encoder.token_embedding, batch)
+
+    def log_probabilities(self, hidden: Tensor, embedding: Tensor, batch: Batch) -> Tensor:
+        """Return those that the states `hidden` [rows, slots + probes, width] give, [scored, vocabulary]."""
+        logits = self.head(hidden.flatten(0, 1)[batch.scored], embedding)
         return torch.log_softmax(at_least_float32(logits), dim=-1)
 
     def _extras(self) -> list[tuple[str, Auxiliary]]:

@@ -19,9 +19,6 @@ from bothways.model.initialise import initialise
 from bothways.objectives.masked import Masked, MaskingSettings
 from bothways.vocabulary import Vocabulary
 
-ROWS = {"cpu": 32, "cuda": 1024}
-"""Tokens that are drawn at once, as in `model.kernels.cross_entropy`."""
-
 
 class Generator(nn.Module):
     """A whole masked model but for its embeddings, which are those of a `host`."""
@@ -40,17 +37,27 @@ class Generator(nn.Module):
         """Return the hidden states of what is asked [rows, slots, width], others not numbers; and its own memory."""
         return self.encoder.contextualise(host.embeddings(batch), batch, memory, batch.asked)
 
-    @torch.no_grad()
-    def sample(self, hidden: Tensor, embedding: Tensor) -> Tensor:
-        """Draw a token for each of `hidden` [scored, width] from the model's own distribution, int64 [scored].
+    def answer(self, hidden: Tensor, embedding: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the summed cross entropy of `targets` int64 [scored], and a token drawn for each, int64 [scored].
 
-        Special tokens are never drawn, which the released code may do. Chance comes from torch's global generator.
+        `hidden` [scored, width] are the states there, `embedding` [vocabulary, embedding width]. Drawing reads the
+        scores of the same pass and has no gradient.
         """
-        pieces = hidden.split(ROWS[hidden.device.type])
-        return torch.cat([self._sample(self.objective.head(piece, embedding)) for piece in pieces])
+        drawn = torch.empty_like(targets)
 
-    def _sample(self, logits: Tensor) -> Tensor:
-        """Draw by the inverse of the distribution function, which takes one random number a token."""
+        def draw(rows: slice, logits: Tensor) -> None:
+            drawn[rows] = self.draw(logits)
+
+        assert isinstance(self.objective.head, VocabularyHead)
+        return self.objective.head.nats(hidden, embedding, targets, draw), drawn
+
+    @torch.no_grad()
+    def draw(self, logits: Tensor) -> Tensor:
+        """Draw a token from each distribution of `logits` [rows, vocabulary], int64 [rows].
+
+        Special tokens are never drawn, which the released code may do. The inverse of the distribution function takes
+        one random number a token, from torch's global generator.
+        """
         allowed = at_least_float32(logits).masked_fill(self.forbidden, -torch.inf)
         cumulative = allowed.softmax(-1).cumsum(-1)
         total = cumulative[:, -1:]

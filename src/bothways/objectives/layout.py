@@ -94,6 +94,11 @@ def draw_ranks(permuted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return ranks
 
 
+def ranks_as_read(permuted: np.ndarray) -> np.ndarray:
+    """Return the order 1, 2, 3... in which each row's permuted slots stand, int64 [rows, slots]; 0 for the others."""
+    return np.where(permuted, np.cumsum(permuted, axis=1), 0)
+
+
 def _ranked(
     examples: Examples, ranks: Ranks | None, is_padding: np.ndarray
 ) -> tuple[np.ndarray | None, np.ndarray | None]:

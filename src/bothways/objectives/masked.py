@@ -23,9 +23,8 @@ from bothways.objectives.base import Objective
 from bothways.objectives.layout import lay_out
 from bothways.objectives.masking import (
     choose_geometric_spans,
-    choose_tokens,
+    choose_tokens_or_words,
     choose_tokens_repeatedly,
-    choose_words,
     goals,
     word_numbers,
 )
@@ -97,13 +96,12 @@ class Masked(Objective):
         """Return the hidden slots, bool [rows, slots]."""
         settings, vocabulary = self.settings, self.vocabulary
         goal = goals(examples.tokens, vocabulary, settings.rate)
-        if settings.select in ("token", "repeatable"):
-            choose = choose_tokens if settings.select == "token" else choose_tokens_repeatedly
-            return choose(~vocabulary.is_special[examples.tokens], goal, rng)
-        words = word_numbers(examples, vocabulary)
+        if settings.select == "repeatable":
+            return choose_tokens_repeatedly(~vocabulary.is_special[examples.tokens], goal, rng)
         if settings.select == "span":
+            words = word_numbers(examples, vocabulary)
             return choose_geometric_spans(words, goal, settings.longest, settings.stop, rng)
-        return choose_words(words, goal, settings.longest if settings.select == "ngram" else 1, rng)
+        return choose_tokens_or_words(settings.select, settings.longest, examples, vocabulary, goal, rng)
 
     def _replace(self, tokens: np.ndarray, hidden: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return the tokens with shares of the hidden ones masked and made random, by default 80% and 10%."""

@@ -7,6 +7,7 @@ words are put in order by numbers that name both their turn and their slot, so o
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import Literal
 
 import numpy as np
 
@@ -91,6 +92,21 @@ def choose_words(words: np.ndarray, goal: np.ndarray, longest: int, rng: np.rand
         free = np.flatnonzero((words[row] >= 0) & ~chosen[row])
         chosen[row, free[: left[row]]] = True
     return chosen
+
+
+def choose_tokens_or_words(
+    select: Literal["token", "word", "ngram"],
+    longest: int,
+    examples: Examples,
+    vocabulary: Vocabulary,
+    goal: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Choose single tokens, whole words, or runs of 1 to `longest` words (`ngram`), bool [rows, slots]."""
+    if select == "token":
+        return choose_tokens(~vocabulary.is_special[examples.tokens], goal, rng)
+    words = word_numbers(examples, vocabulary)
+    return choose_words(words, goal, longest if select == "ngram" else 1, rng)
 
 
 def choose_geometric_spans(

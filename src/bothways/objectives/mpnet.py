@@ -27,8 +27,8 @@ from pydantic import Field
 from bothways.batch import NEVER, Batch, Examples
 from bothways.config import Settings
 from bothways.objectives.base import Objective
-from bothways.objectives.layout import Ranks, draw_ranks, lay_out, line_up
-from bothways.objectives.masking import choose_tokens, choose_words, goals, word_numbers
+from bothways.objectives.layout import Ranks, draw_ranks, lay_out, line_up, ranks_as_read
+from bothways.objectives.masking import choose_tokens_or_words, goals
 from bothways.vocabulary import Vocabulary
 
 
@@ -70,17 +70,13 @@ class MPNet(Objective):
 
         Placeholders say how many tokens are still to come; so does XLNet's separator, which is known too.
         """
-        ordinary = ~self.vocabulary.is_special[examples.tokens]
-        return self._predict(examples, np.where(ordinary, np.cumsum(ordinary, axis=1), 0))
+        return self._predict(examples, ranks_as_read(~self.vocabulary.is_special[examples.tokens]))
 
     def _choose(self, examples: Examples, rng: np.random.Generator) -> np.ndarray:
         """Return what is predicted, bool [rows, slots]."""
-        settings = self.settings
-        goal = goals(examples.tokens, self.vocabulary, settings.rate)
-        words = word_numbers(examples, self.vocabulary)
-        if settings.select == "token":
-            return choose_tokens(words >= 0, goal, rng)
-        return choose_words(words, goal, settings.longest if settings.select == "ngram" else 1, rng)
+        settings, vocabulary = self.settings, self.vocabulary
+        goal = goals(examples.tokens, vocabulary, settings.rate)
+        return choose_tokens_or_words(settings.select, settings.longest, examples, vocabulary, goal, rng)
 
     def _predict(self, examples: Examples, ranks: np.ndarray) -> Batch:
         """Predict every slot of positive rank (int64 [rows, slots]), and give it a placeholder."""

@@ -19,7 +19,7 @@ from pydantic import Field
 from bothways.batch import Batch, Examples
 from bothways.config import Settings
 from bothways.objectives.base import Objective
-from bothways.objectives.layout import Ranks, draw_ranks, lay_out
+from bothways.objectives.layout import Ranks, draw_ranks, lay_out, ranks_as_read
 from bothways.objectives.masking import (
     choose_spans,
     choose_spans_as_released,
@@ -72,7 +72,7 @@ class Permutation(Objective):
     def left_to_right(self, examples: Examples) -> Batch:
         """Rank every ordinary token by its place in the row; special tokens are known from the start."""
         ordinary = ~self.vocabulary.is_special[examples.tokens]
-        ranks = np.where(ordinary, np.cumsum(ordinary, axis=1), 0)
+        ranks = ranks_as_read(ordinary)
         return lay_out(
             examples, examples.tokens, ordinary, self.vocabulary, ranks=Ranks(ranks, ranks), probing=True
         )

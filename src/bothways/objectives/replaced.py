@@ -91,14 +91,11 @@ class Replaced(Objective):
         of_generator, of_encoder = self._split(memory)
         states, of_generator = self.generator(encoder, batch, of_generator)
         asked = states.flatten(0, 1)[batch.scored]
-        nats = self.generator.objective.head.nats(asked, embedding, batch.targets)
-        shown, is_replaced = written(batch, self.generator.sample(asked, embedding))
+        nats, drawn = self.generator.answer(asked, embedding, batch.targets)
+        shown, is_replaced = written(batch, drawn)
         hidden, of_encoder = encoder(shown, of_encoder, self.reads(batch))
         detection = self.detection_nats(hidden, is_replaced, batch)
-        losses = {
-            self.name: Loss(detection, batch.num_tokens, self.settings.weight),
-            "generator": Loss(nats, len(batch.targets)),
-        }
+        losses = {self.name: Loss(detection, self.settings.weight), "generator": Loss(nats)}
         losses |= {name: extra.loss(hidden, embedding, batch) for name, extra in self._extras()}
         return losses, _joined(of_generator, of_encoder)
 
@@ -120,8 +117,7 @@ class Replaced(Objective):
     def predict(self, encoder: Encoder, batch: Batch, memory: Memory | None = None) -> Tensor:
         """Return the generator's log-probabilities [scored, vocabulary], float32 or better, for a `cloze` batch."""
         states, _ = self.generator(encoder, batch, self._split(memory)[0])
-        logits = self.generator.objective.head(states.flatten(0, 1)[batch.scored], encoder.token_embedding)
-        return torch.log_softmax(at_least_float32(logits), dim=-1)
+        return self.generator.objective.log_probabilities(states, encoder.token_embedding, batch)
 
     def _split(self, memory: Memory | None) -> tuple[Memory | None, Memory | None]:
         """Return the generator's part of a memory and the encoder's."""

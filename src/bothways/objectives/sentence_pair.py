@@ -53,4 +53,4 @@ class SentencePair(Auxiliary):
         at_cls = self.reads(batch)[:, :, None].expand(-1, -1, hidden.shape[2])
         logits = self.head(hidden.gather(1, at_cls)[:, 0])
         nats = F.cross_entropy(at_least_float32(logits), batch.labels, reduction="sum")
-        return Loss(nats, len(batch.labels), self.weight)
+        return Loss(nats, self.weight)

@@ -81,7 +81,7 @@ class SpanBoundary(Auxiliary):
             self._place(found).flatten()[batch.scored].clamp(0, self.places.num_embeddings - 1)
         )
         ends = torch.cat([hidden[row, left], hidden[row, right], places.to(hidden.dtype)], dim=-1)
-        return Loss(self.head.nats(ends, embedding, targets), int((targets != IGNORED).sum()), self.weight)
+        return Loss(self.head.nats(ends, embedding, targets), self.weight)
 
     def _targets(self, batch: Batch, found: Neighbours) -> Tensor:
         """Return the targets int64 [scored], `IGNORED` where a neighbour is missing or the span is too long."""

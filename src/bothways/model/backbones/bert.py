@@ -93,11 +93,8 @@ class BertEmbeddings(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return [rows, slots + probes, embedding width]."""
-        tokens = batch.tokens
-        if batch.probes is not None:
-            tokens = torch.cat([tokens, torch.full_like(batch.probes, self.mask)], dim=1)
         positions = batch.at_queries(batch.positions) + self.first_position
-        hidden = self.tokens(tokens) + self.positions(positions)
+        hidden = self.tokens(batch.shown(self.mask)) + self.positions(positions)
         if self.segments is not None:
             # XLNet's rows mark CLS as a third segment, which BERT does not have.
             segments = batch.at_queries(batch.segments).clamp(max=self.segments.num_embeddings - 1)

@@ -80,10 +80,7 @@ class ModernEmbeddings(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return [rows, slots + probes, width]."""
-        tokens = batch.tokens
-        if batch.probes is not None:
-            tokens = torch.cat([tokens, torch.full_like(batch.probes, self.mask)], dim=1)
-        hidden = self.tokens(tokens)
+        hidden = self.tokens(batch.shown(self.mask))
         if self.segments is not None:
             # XLNet's rows mark CLS as a third segment, which is none here.
             hidden = hidden + self.segments(batch.at_queries(batch.segments).clamp(max=1))

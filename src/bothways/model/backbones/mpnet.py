@@ -66,12 +66,10 @@ class MPNetEmbeddings(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return [rows, slots + probes, width]."""
-        tokens = batch.tokens
-        if batch.probes is not None:
-            tokens = torch.cat([tokens, torch.full_like(batch.probes, self.mask)], dim=1)
         positions = batch.at_queries(batch.positions) + FIRST_POSITION
-        embedded: Tensor = self.dropout(self.norm(self.tokens(tokens) + self.positions(positions)))
-        return embedded
+        hidden = self.tokens(batch.shown(self.mask)) + self.positions(positions)
+        dropped: Tensor = self.dropout(self.norm(hidden))
+        return dropped
 
 
 class MPNetSight(nn.Module):
@@ -80,22 +78,27 @@ class MPNetSight(nn.Module):
     def __init__(self, settings: MPNetSettings) -> None:
         super().__init__()
         self.distances = nn.Embedding(BUCKETS, settings.heads)
+        # A constant copied to a GPU for each batch would make the step wait for it.
+        self.wider = nn.Buffer(torch.tensor(WIDER), persistent=False)
 
     def forward(self, batch: Batch, memory: Memory | None, dtype: torch.dtype) -> Sight:
         if memory is not None:
             raise ValueError("mpnet keeps no memory")
         queries = batch.at_queries(batch.positions)
-        buckets = distance_buckets(batch.positions[:, None, :] - queries[:, :, None])
+        buckets = distance_buckets(batch.positions[:, None, :] - queries[:, :, None], self.wider)
         # Gathered in float32, so that the gradient of a bucket, a sum over thousands of pairs, is summed in it.
         bias = nn.functional.embedding(buckets, at_least_float32(self.distances.weight))
-        return Sight.of(visible(batch), dtype, bias=bias.permute(0, 3, 1, 2).to(dtype))
+        # Neighbouring keys lie side by side: fused kernels of a GPU refuse a bias in which neighbouring heads do.
+        return Sight.of(visible(batch), dtype, bias=bias.to(dtype).permute(0, 3, 1, 2).contiguous())
 
 
-def distance_buckets(distances: Tensor) -> Tensor:
-    """Return the bucket of each of `distances` (int64: place of key - place of query), from 0 to `BUCKETS` - 1."""
-    far = torch.tensor(WIDER, device=distances.device)
+def distance_buckets(distances: Tensor, wider: Tensor) -> Tensor:
+    """Return the bucket of each of `distances` (int64: place of key - place of query), from 0 to `BUCKETS` - 1.
+
+    `wider` is `WIDER`, int64 on the same device.
+    """
     size = distances.abs()
-    shared = WIDER[0] - 1 + torch.bucketize(size, far, right=True)
+    shared = WIDER[0] - 1 + torch.bucketize(size, wider, right=True)
     return torch.where(size < WIDER[0], size, shared) + (distances > 0) * (BUCKETS // 2)
 
 

@@ -5,7 +5,7 @@
 With a bias that needs a gradient only the memory-efficient kernel computes it on a GPU. cuDNN's is left out: on Hopper
 it gives wrong gradients for masks of some lengths (pytorch#196678) and misreads masks of another type (#191612).
 Packed rows hold whole documents one after the other, each visible to itself alone: `varlen_attn` computes just these
-blocks, without a mask, and of a window only what is within. It has neither bias nor dropout.
+blocks, without a mask, and of a window only what is within. It has neither bias nor dropout, nor wide heads.
 """
 
 import torch
@@ -20,6 +20,8 @@ from bothways.model.kernels.shift import shift
 
 ALIGNED = 8
 """Widths of heads and of a row of the bias come in multiples of this on a GPU."""
+WIDEST = 256
+"""The widest heads that `varlen_attn` computes."""
 ON_GPU = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
@@ -40,24 +42,36 @@ def attend(
     bias = hiding if far is None else _position_bias(far, key.shape[2], scale, hiding)
     if query.device.type != "cuda":
         return F.scaled_dot_product_attention(query, key, value, bias, dropout, scale=scale)
-    if runs is not None and far is None and not dropout and query.dtype in (torch.bfloat16, torch.float16):
+    if runs is not None and far is None and not dropout and has_unpadded(query):
         return unpadded(query, key, value, runs, scale)
+    return aligned(query, key, value, bias, scale, dropout)
+
+
+def aligned(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float, dropout: float
+) -> Tensor:
+    """Return the attention by a GPU's kernels, to which heads of any width are filled up."""
+    heads, rows = (_aligned(query), _aligned(key), _aligned(value)), _aligned_rows(bias)
     with sdpa_kernel(ON_GPU):
-        return F.scaled_dot_product_attention(
-            _aligned(query), _aligned(key), value, _aligned_rows(bias), dropout, scale=scale
-        )
+        mixed = F.scaled_dot_product_attention(*heads, rows, dropout, scale=scale)
+    return mixed[..., : value.shape[-1]]
+
+
+def has_unpadded(query: Tensor) -> bool:
+    """Say whether `unpadded` computes heads of this type and width."""
+    return query.dtype in (torch.bfloat16, torch.float16) and query.shape[-1] <= WIDEST
 
 
 def unpadded(query: Tensor, key: Tensor, value: Tensor, runs: Runs, scale: float) -> Tensor:
     """Return the attention of each document to itself, or to what is near in it; all of [B, H, L, D]."""
-    rows, _, length, _ = query.shape
+    rows, _, length, width = value.shape
     # Lengths of documents lie on the device, and asking for the longest would wait for it: a row is never shorter.
-    query, key, value = (heads.transpose(1, 2).flatten(0, 1) for heads in (query, key, value))
+    query, key, value = (_aligned(heads).transpose(1, 2).flatten(0, 1) for heads in (query, key, value))
     reach = -1 if runs.window is None else runs.window
     begins, window = runs.begins, (reach, reach)
     mixed = varlen_attn(query, key, value, begins, begins, length, length, scale=scale, window_size=window)
     assert isinstance(mixed, Tensor)
-    return mixed.unflatten(0, (rows, length)).transpose(1, 2)
+    return mixed[..., :width].unflatten(0, (rows, length)).transpose(1, 2)
 
 
 def _position_bias(far: Far, keys: int, scale: float, hiding: Tensor | None) -> Tensor:
