@@ -23,7 +23,7 @@ from bothways.bench.batches import (
 )
 from bothways.bench.cases import GPU_TOKENS, PROCESSOR_TOKENS
 from bothways.errors import UsageError
-from bothways.objectives.masking import word_numbers
+from bothways.objectives.words import word_numbers
 
 ROWS, LENGTH = 3, 64
 VOCABULARY = make_vocabulary()

@@ -25,7 +25,7 @@ from scored import objective_named, scored_slots
 
 from bothways.batch import Examples
 from bothways.model.visibility import visible
-from bothways.objectives.masking import word_numbers
+from bothways.objectives.words import word_numbers
 
 
 def test_fifteen_percent_are_hidden_exactly_in_every_row():

@@ -17,11 +17,10 @@ from bothways.objectives.masking import (
     choose_words,
     geometric_lengths,
     goals,
-    read_backward,
     run_lengths,
     spans_in_contexts,
-    word_numbers,
 )
+from bothways.objectives.words import find_words, read_backward, word_numbers
 
 ONE_IN_N = np.array([1 / n for n in range(1, 6)]) / sum(1 / n for n in range(1, 6))
 
@@ -284,7 +283,7 @@ def turns_by_loop(numbers: list[int], runs: list[tuple[int, int, int]]) -> dict[
 @given(token_rows, st.data())
 def test_words_get_the_turn_of_the_earliest_run_that_reaches_them(tokens, data):
     words = word_numbers(examples_of(tokens), VOCABULARY)
-    found = masking._find_words(words)
+    found = find_words(words)
     run = st.tuples(st.integers(0, 25), st.integers(0, 4), st.integers(0, 2**28 - 1))
     runs = [data.draw(st.lists(run, min_size=5, max_size=5)) for _ in words]
     first, lengths, turn = np.moveaxis(np.array(runs), 2, 0)

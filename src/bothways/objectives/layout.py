@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from bothways.batch import IGNORED, NEVER, Batch, Examples
-from bothways.objectives.masking import read_backward
+from bothways.objectives.words import read_backward
 from bothways.vocabulary import Vocabulary
 
 

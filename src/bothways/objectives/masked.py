@@ -26,8 +26,8 @@ from bothways.objectives.masking import (
     choose_tokens_or_words,
     choose_tokens_repeatedly,
     goals,
-    word_numbers,
 )
+from bothways.objectives.words import word_numbers
 from bothways.vocabulary import Vocabulary
 
 

@@ -5,13 +5,13 @@ words are put in order by numbers that name both their turn and their slot, so o
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Literal
 
 import numpy as np
 
 from bothways.batch import Examples
+from bothways.objectives.words import Words, find_words, word_numbers
 from bothways.vocabulary import Vocabulary
 
 
@@ -24,35 +24,6 @@ def goals(tokens: np.ndarray, vocabulary: Vocabulary, rate: float) -> np.ndarray
     real = (tokens != vocabulary.pad).sum(axis=1)
     ordinary = (~vocabulary.is_special[tokens]).sum(axis=1)
     return np.minimum(np.maximum(1, np.rint(rate * real).astype(np.int64)), ordinary)
-
-
-def read_backward(positions: np.ndarray) -> np.ndarray:
-    """Say which rows are read from right to left, bool [rows]: those whose `positions` begin by falling."""
-    return positions[:, 0] > positions[:, min(1, positions.shape[1] - 1)]
-
-
-def word_numbers(examples: Examples, vocabulary: Vocabulary) -> np.ndarray:
-    """Number the words of each row from 0, int64 [rows, slots]; special tokens and padding have -1.
-
-    Rows that are read from right to left hold the last piece of a word first: their words are found on the row
-    turned round.
-    """
-    starts = vocabulary.starts_word[examples.tokens]
-    is_special = vocabulary.is_special[examples.tokens]
-    backward = read_backward(examples.positions)
-    if backward.any():
-        starts = np.where(backward[:, None], _word_ends_in_reading_order(starts), starts)
-    starts |= is_special
-    starts[:, 0] = True
-    numbers = np.cumsum(starts, axis=1) - 1
-    return np.where(is_special, -1, numbers)
-
-
-def _word_ends_in_reading_order(starts: np.ndarray) -> np.ndarray:
-    """In a reversed row a new word begins after each piece that starts a word."""
-    begins = np.ones_like(starts)
-    begins[:, 1:] = starts[:, :-1]
-    return begins
 
 
 def choose_tokens(allowed: np.ndarray, goal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -86,7 +57,7 @@ def choose_words(words: np.ndarray, goal: np.ndarray, longest: int, rng: np.rand
     """
     if longest > 1:
         return _choose_runs(words, goal, partial(run_lengths, longest), rng)
-    found = _find_words(words)
+    found = find_words(words)
     chosen, left = _hide(found, _turns_of_words(found, rng), goal)
     for row in np.flatnonzero(left):
         free = np.flatnonzero((words[row] >= 0) & ~chosen[row])
@@ -129,7 +100,7 @@ def choose_spans(
     are taken in random order until exactly `goal[row]` tokens are hidden (bool [rows, slots]); a row that falls short
     is tiled again and, if need be, topped up with single words. What does not fit is treated as in `choose_words`.
     """
-    found = _find_words(words)
+    found = find_words(words)
     first, lengths, lap = spans_in_contexts(found.counts, longest, context, rng)
     turn = (np.minimum(lap, _LAPS) + rng.random(lap.shape)) * _TURNS
     turns = _turns_of_runs(found, first, lengths, turn.astype(np.int64))
@@ -204,42 +175,6 @@ def _chances(longest: int) -> np.ndarray:
     return chances / chances[-1]
 
 
-@dataclass(frozen=True)
-class _Words:
-    """Where the words of all rows are; slots are counted through the rows (int64 arrays)."""
-
-    begins: np.ndarray
-    """[words]: the first slot of each."""
-    sizes: np.ndarray
-    """[words], in tokens."""
-    before: np.ndarray
-    """[rows]: how many words the rows before have."""
-    counts: np.ndarray
-    """[rows]: how many words a row has."""
-    pieces: np.ndarray
-    """[words and gaps]: the first slot of each word and of each gap between words."""
-    piece_sizes: np.ndarray
-    """[words and gaps], in slots; adds up to all slots."""
-    shape: tuple[int, int]
-    """Rows and slots."""
-
-
-def _find_words(words: np.ndarray) -> _Words:
-    """Find the words in word numbers int64 [rows, slots]; -1 marks gaps."""
-    rows, slots = words.shape
-    is_first = np.ones(words.shape, dtype=bool)
-    np.not_equal(words[:, 1:], words[:, :-1], out=is_first[:, 1:])
-    pieces = is_first.ravel().nonzero()[0]
-    piece_sizes = np.empty_like(pieces)
-    np.subtract(pieces[1:], pieces[:-1], out=piece_sizes[:-1])
-    piece_sizes[-1:] = words.size - pieces[-1:]
-    is_word = words.ravel()[pieces] >= 0
-    begins = pieces[is_word]
-    before = begins.searchsorted(np.arange(0, words.size + 1, slots))
-    counts = before[1:] - before[:-1]
-    return _Words(begins, piece_sizes[is_word], before[:-1], counts, pieces, piece_sizes, (rows, slots))
-
-
 _SLOT_BITS = 32
 """Bits that name a slot; a turn stands above them."""
 _TURNS = 2**28
@@ -252,7 +187,7 @@ _LAPS = 4
 """Laps whose turns are told apart: a turn has 31 bits."""
 
 
-def _turns_of_words(found: _Words, rng: np.random.Generator) -> np.ndarray:
+def _turns_of_words(found: Words, rng: np.random.Generator) -> np.ndarray:
     """Give every word a random turn: int64 [rows, slots], turn and slot where a word begins, else `_NEVER`."""
     turns = np.full(found.shape, _NEVER)
     turns.ravel()[found.begins] = (rng.integers(0, _TURNS, len(found.begins)) << _SLOT_BITS) | found.begins
@@ -266,7 +201,7 @@ def _choose_runs(
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Choose runs of words, as many as reach the goal; a run begins at any word, all equally likely."""
-    found = _find_words(words)
+    found = find_words(words)
     runs = int(goal.max(initial=1))
     first = (rng.random((len(words), runs)) * found.counts[:, None]).astype(np.int64)
     lengths = draw_lengths(first.size, rng).reshape(first.shape)
@@ -274,7 +209,7 @@ def _choose_runs(
     return _top_up(*_hide(found, turns, goal), words, rng)
 
 
-def _turns_of_runs(found: _Words, first: np.ndarray, lengths: np.ndarray, turn: np.ndarray) -> np.ndarray:
+def _turns_of_runs(found: Words, first: np.ndarray, lengths: np.ndarray, turn: np.ndarray) -> np.ndarray:
     """Give the words of runs their run's turn, like `_turns_of_words`; others have none.
 
     Runs of `lengths` words from word `first` of their row on (int64 [rows, runs] as is `turn`) are cut off where a
@@ -299,7 +234,7 @@ def _turns_of_runs(found: _Words, first: np.ndarray, lengths: np.ndarray, turn: 
     return turns
 
 
-def _hide(found: _Words, turns: np.ndarray, goal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _hide(found: Words, turns: np.ndarray, goal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Hide words in order of `turns` (int64 [rows, slots]; sorted in place) as long as they fit into `goal[row]`.
 
     Returns what is hidden, bool [rows, slots], and what is left of the goals, int64 [rows].

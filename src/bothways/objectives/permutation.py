@@ -20,14 +20,8 @@ from bothways.batch import Batch, Examples
 from bothways.config import Settings
 from bothways.objectives.base import Objective
 from bothways.objectives.layout import Ranks, draw_ranks, lay_out, ranks_as_read
-from bothways.objectives.masking import (
-    choose_spans,
-    choose_spans_as_released,
-    choose_tokens,
-    goals,
-    read_backward,
-    word_numbers,
-)
+from bothways.objectives.masking import choose_spans, choose_spans_as_released, choose_tokens, goals
+from bothways.objectives.words import read_backward, word_numbers
 
 
 class PermutationSettings(Settings):
