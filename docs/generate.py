@@ -12,7 +12,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from bothways.checks import needs_of_format, offers_of_format, refusal
-from bothways.cli import VERBS, app
+from bothways.cli import app
 from bothways.config import build
 from bothways.dry_run import made_up_vocabulary
 from bothways.formats import FORMATS
@@ -26,6 +26,7 @@ from bothways.recipe import annotated, crossed, resolve
 from bothways.recipe_files import inline, names
 from bothways.training.optimizer import OPTIMIZERS
 from bothways.training.settings import TrainingSettings
+from bothways.verbs import VERBS
 
 FOLDER = Path(__file__).parent
 WIDTH = 100

@@ -12,7 +12,8 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from bothways import errors
-from bothways.cli import VERBS, main
+from bothways.cli import main
+from bothways.verbs import VERBS
 
 ROOT = Path(__file__).parents[1]
 

@@ -1,0 +1,23 @@
+"""Every verb of the command line: one literal map from its name to its function.
+
+A verb is a few lines: turn words into values, call one function of the module that does the work, show what it returns.
+Those modules are imported inside the verbs, so that `--help` and `--version` need not wait for PyTorch.
+"""
+
+from collections.abc import Callable
+
+from bothways.verbs.ask import fill, score
+from bothways.verbs.look import bench, doctor, recipes
+from bothways.verbs.train import compare, demo, prepare, pretrain
+
+VERBS: dict[str, Callable[..., None]] = {
+    "pretrain": pretrain,
+    "prepare": prepare,
+    "fill": fill,
+    "score": score,
+    "recipes": recipes,
+    "doctor": doctor,
+    "demo": demo,
+    "compare": compare,
+    "bench": bench,
+}
