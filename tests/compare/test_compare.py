@@ -167,9 +167,10 @@ def test_a_table_shows_size_speed_and_nats_of_each_recipe(compared):
     assert f"{compared.results[0].parameters / 1e6:.1f} M" in rows["gpt-tiny"]
     assert rows["gpt-tiny"].count("±") == 1
     assert rows["roberta-tiny"].count("±") == 3
-    assert f"{3 * STEP_TOKENS:,}" in rows["roberta-tiny"]
+    assert "0.0 M" in rows["roberta-tiny"]
+    assert not any("…" in line for line in compared.lines())
     text = "\n".join(compared.lines())
-    assert "over 2 seeds" in text
+    assert "2 seeds: means" in text
     assert str(compared.folder) in text
 
 

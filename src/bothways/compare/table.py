@@ -19,8 +19,8 @@ COLUMNS = {
 }
 """Key of a measurement -> heading; all are nats per token."""
 UNIGRAM = "unigram"
-WIDTH = 140
-"""Columns of a terminal that the widest table fills."""
+WIDTH = 1000
+"""Columns that no table reaches: a number is never cut off, whatever the terminal."""
 
 
 def comparison_table(results: Sequence[Result]) -> Table:
@@ -30,7 +30,7 @@ def comparison_table(results: Sequence[Result]) -> Table:
     """
     table = Table(title="held-out text, nats per token; lower is better", title_justify="left")
     keys = [key for key in COLUMNS if any(_estimate(result, key) for result in results)]
-    for heading in ("recipe", "parameters", "tokens\nread", "tokens/s", *(COLUMNS[key] for key in keys)):
+    for heading in ("recipe", "para-\nmeters", "tokens\nread", "tokens/s", *(COLUMNS[key] for key in keys)):
         table.add_column(heading, justify="left" if heading == "recipe" else "right", no_wrap=True)
     baseline = [_shared_unigram(results, key) for key in keys]
     if any(cell != NONE for cell in baseline):
@@ -41,10 +41,10 @@ def comparison_table(results: Sequence[Result]) -> Table:
 
 
 def margin_note(results: Sequence[Result]) -> str:
-    """Say what ± means in the table."""
+    """Say how the table's speeds and, of several seeds, its margins were found."""
     seeds = {result.seed for result in results}
-    over = f"{len(seeds)} seeds" if len(seeds) > 1 else "windows of text"
-    return f"± is half of a 95% interval over {over}; tokens/s is the median while training"
+    over = f"{len(seeds)} seeds: means, and ± is half of a 95% interval over them; " if len(seeds) > 1 else ""
+    return f"{over}tokens/s is the median while training"
 
 
 def _row(seeds: Sequence[Result], keys: Sequence[str]) -> list[str]:
@@ -53,7 +53,7 @@ def _row(seeds: Sequence[Result], keys: Sequence[str]) -> list[str]:
     return [
         f"{first.recipe}, {whose}" if whose else first.recipe,
         f"{first.parameters / 1e6:.1f} M",
-        f"{first.tokens:,}",
+        f"{first.tokens / 1e6:.1f} M",
         f"{median(result.tokens_per_second for result in seeds):,.0f}",
         *(over_seeds([_estimate(result, key) for result in seeds]) for key in keys),
     ]
