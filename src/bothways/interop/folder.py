@@ -19,6 +19,7 @@ from bothways.errors import CheckpointError
 from bothways.interop import generator
 from bothways.interop.card import model_card
 from bothways.interop.configs import FAMILIES, Family, backbone_of, family_of
+from bothways.interop.heads import classifier_dropout, config_of, head_of, with_head
 from bothways.interop.weights import read_weights, write_weights
 from bothways.model.backbones import NAMES, build_encoder, offers_of
 from bothways.model.encoder import Encoder
@@ -27,6 +28,7 @@ from bothways.model.settings import EncoderSettings
 from bothways.objectives import AUXILIARIES, OBJECTIVES, build_objective
 from bothways.objectives.base import Objective
 from bothways.objectives.replaced import Replaced
+from bothways.tasks import TASKS, Several, SeveralSettings, Task, TaskSettings, build_several, build_task
 from bothways.text.tokenizer import Layout, load_tokenizer, vocabulary_of, write_tokenizer
 from bothways.vocabulary import Vocabulary
 
@@ -66,7 +68,7 @@ def write_model(
     Where `transformers` has a class for an ELECTRA's generator, it becomes a folder of its own within.
     """
     settings = model.encoder.settings
-    architecture = _architecture(FAMILIES[family_of(settings)], model.objective, model.vocabulary)
+    architecture = _architecture(family_of(settings), model.objective, model.vocabulary)
     family = family_of(settings, is_theirs=architecture is not None)
     about = Description(family, settings, objective, tuple(extras), model.layout)
     parameters = named_parameters(model.encoder, model.objective)
@@ -204,14 +206,24 @@ def names_of(settings: EncoderSettings) -> Names:
     return NAMES[name if name in NAMES else settings.kind]  # type: ignore[attr-defined]
 
 
-def _architecture(family: Family, objective: Objective, vocabulary: Vocabulary) -> str | None:
+def _architecture(name: str, objective: Objective, vocabulary: Vocabulary) -> str | None:
     """Return the class of `transformers` that computes what the model was trained to, or None."""
+    family = FAMILIES[name]
     if isinstance(objective, Replaced):
         return family.discriminator
-    looks_back = "both sides" not in objective.offers
-    if family.is_causal != looks_back or family.padding not in (None, vocabulary.pad):
+    if family.is_causal != _looks_back(objective) or family.padding not in (None, vocabulary.pad):
         return None
+    if isinstance(objective, Task):
+        head = head_of(name, objective.settings)
+        return None if head is None else head.architecture
     return family.architecture_with_pairs if "sentence_pair" in objective.extras else family.architecture
+
+
+def _looks_back(objective: Objective) -> bool:
+    """Say whether a slot sees those before it only."""
+    if isinstance(objective, Task):
+        return objective.settings.is_causal
+    return "both sides" not in objective.offers
 
 
 def _published_with(family: Family, config: Mapping[str, Any]) -> str:

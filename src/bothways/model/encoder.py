@@ -22,6 +22,7 @@ from torch.utils.checkpoint import checkpoint
 from bothways.batch import Batch, Memory
 from bothways.model.attention import Attention, Sight
 from bothways.model.dtypes import compute_dtype
+from bothways.model.features import Features
 from bothways.model.heads import Head
 from bothways.model.kernels import AttentionName
 from bothways.model.kernels.rows import spread, take
@@ -56,6 +57,7 @@ class Encoder(nn.Module):
         look: nn.Module,
         *,
         head: Callable[[], Head],
+        features: Features,
         offers: frozenset[str],
         memory_length: int = 0,
         projection: nn.Module | None = None,
@@ -69,6 +71,7 @@ class Encoder(nn.Module):
         self.final = final or nn.Identity()
         self.look = look
         self.vocabulary_head = head
+        self.features = features
         self.offers = offers
         self.memory_length = memory_length
         self.recompute_activations = False

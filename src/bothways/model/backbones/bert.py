@@ -16,9 +16,11 @@ Probes are not part of BERT. They embed as `[MASK]` at their place, so that a pe
 
 import dataclasses
 from collections import OrderedDict
+from functools import partial
 from typing import ClassVar, Literal, Self
 
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -27,6 +29,7 @@ from bothways.model.attention import SelfAttention, Sight
 from bothways.model.blocks import ACTIVATIONS, Block, FeedForward, NormPlace
 from bothways.model.dropout import Dropout
 from bothways.model.encoder import Encoder
+from bothways.model.features import Features, Summary
 from bothways.model.heads import Transform, VocabularyHead
 from bothways.model.initialise import initialise, initialise_sinusoidal, shrink_residuals
 from bothways.model.kernels.runs import Runs
@@ -142,6 +145,7 @@ def build_bert(settings: BertSettings, vocabulary: Vocabulary) -> Encoder:
         [block() for _ in range(settings.layers)],
         BertSight(),
         head=head,
+        features=_features(settings),
         offers=settings.offers,
         projection=None if embedding_width == width else nn.Linear(embedding_width, width),
         final=last,
@@ -152,6 +156,13 @@ def build_bert(settings: BertSettings, vocabulary: Vocabulary) -> Encoder:
     if settings.initial_positions == "sinusoidal":
         initialise_sinusoidal(embeddings.positions, settings.initial_deviation)
     return encoder
+
+
+def _features(settings: BertSettings) -> Features:
+    if settings.head == "plain":
+        return Features(nn.Identity, has_bias=False)
+    activation = F.gelu if settings.has_embedding_width else torch.tanh
+    return Features(partial(Summary, settings.width, activation))
 
 
 def _encoder_names(base: str) -> tuple[Row, ...]:

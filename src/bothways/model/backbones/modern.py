@@ -20,6 +20,7 @@ from bothways.batch import Batch, Memory
 from bothways.model.attention import RotaryAttention, Sight
 from bothways.model.blocks import ACTIVATIONS, Block, GatedFeedForward
 from bothways.model.encoder import Encoder
+from bothways.model.features import Features
 from bothways.model.heads import Transform, VocabularyHead
 from bothways.model.initialise import initialise, shrink_residuals
 from bothways.model.kernels.runs import Runs
@@ -120,9 +121,11 @@ def build_modern(settings: ModernSettings, vocabulary: Vocabulary) -> Encoder:
     """Build ModernBERT's encoder with fresh weights."""
     width, epsilon = settings.width, settings.norm_epsilon
 
+    def transform() -> Transform:
+        return Transform(width, ACTIVATIONS[settings.activation], epsilon, has_bias=False)
+
     def head() -> VocabularyHead:
-        activation = ACTIVATIONS[settings.activation]
-        return VocabularyHead(vocabulary.size, Transform(width, activation, epsilon, has_bias=False))
+        return VocabularyHead(vocabulary.size, transform())
 
     def block(window: int | None) -> Block:
         return Block(
@@ -149,6 +152,7 @@ def build_modern(settings: ModernSettings, vocabulary: Vocabulary) -> Encoder:
         blocks,
         ModernSight(settings),
         head=head,
+        features=Features(sentence=transform, token=transform),
         offers=settings.offers,
         final=nn.Sequential(OrderedDict(norm=nn.LayerNorm(width, epsilon, bias=False))),
     )

@@ -11,6 +11,7 @@ as far from everything as the slots that they stand for. The price: a bias for e
 Normalisation adds 1e-5, as in the published checkpoints and fairseq; `MPNetConfig` says 1e-12 where nothing is given.
 """
 
+from functools import partial
 from typing import ClassVar, Literal
 
 import torch
@@ -23,6 +24,7 @@ from bothways.model.blocks import ACTIVATIONS, Block, FeedForward
 from bothways.model.dropout import Dropout
 from bothways.model.dtypes import at_least_float32
 from bothways.model.encoder import Encoder
+from bothways.model.features import Features, Summary
 from bothways.model.heads import Transform, VocabularyHead
 from bothways.model.initialise import initialise, initialise_sinusoidal
 from bothways.model.names import Names, linear
@@ -126,6 +128,7 @@ def build_mpnet(settings: MPNetSettings, vocabulary: Vocabulary) -> Encoder:
         [block() for _ in range(settings.layers)],
         MPNetSight(settings),
         head=head,
+        features=Features(partial(Summary, settings.width)),
         offers=MPNET_OFFERS,
     )
     initialise(encoder, settings.initial_deviation)

@@ -9,6 +9,7 @@ models, and XLNet have biases of their own in each layer, and so have we, withou
 """
 
 import dataclasses
+from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -20,6 +21,7 @@ from bothways.model.attention import RelativeAttention, Sight
 from bothways.model.blocks import Block, FeedForward
 from bothways.model.dropout import Dropout
 from bothways.model.encoder import Encoder, Past
+from bothways.model.features import Features, Summary
 from bothways.model.heads import AdaptiveHead, Head, VocabularyHead
 from bothways.model.initialise import initialise
 from bothways.model.names import Layout, Names
@@ -129,6 +131,7 @@ def build_transformer_xl(settings: TransformerXLSettings, vocabulary: Vocabulary
         [block() for _ in range(settings.layers)],
         TransformerXLSight(settings),
         head=head,
+        features=Features(partial(Summary, settings.width)),
         offers=TRANSFORMER_XL_OFFERS,
         memory_length=settings.memory,
         final=Dropout(settings.dropout),

@@ -1,0 +1,175 @@
+"""What every task is: an objective that hides nothing, and knows how to read a record and judge an answer.
+
+    record → items → examples → batch → states → outputs → loss                    in training
+                                               → outputs → prediction → judged    afterwards
+
+The path is the same for all; a task says what stands at each arrow. To add one, write a file beside these with the
+methods below that are not implemented here, and enter it in `TASKS` of `tasks/__init__.py`.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from bothways.batch import Batch, Examples, Loss, Losses, Memory
+from bothways.config import Settings
+from bothways.model.dropout import Dropout
+from bothways.model.encoder import Encoder
+from bothways.objectives.auxiliary import Auxiliary
+from bothways.objectives.base import Objective
+from bothways.tasks.rows import Item, Reader, TaskBatch, TaskExamples, as_batch, in_segments, pad
+from bothways.text.tokenizer import Layout
+from bothways.vocabulary import Vocabulary
+
+R = TypeVar("R")
+"""The kind of record that a task reads."""
+
+Prediction = dict[str, Any]
+"""What a task says of one record, as JSON."""
+
+
+class TaskSettings(Settings):
+    """What a model must know of its task to be asked again; kept in its folder."""
+
+    kind: str
+    """The task."""
+    length: int = Field(default=128, ge=4)
+    """The longest row, in tokens with the special ones."""
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the features dropped before the classifier in training."""
+    layout: Layout = "cls_first"
+    """Where rows hold CLS; that of the model it was made from."""
+    is_causal: bool = False
+    """Whether a slot sees only those before it, as in the pretraining of the model it was made from."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How good predictions are."""
+
+    metrics: dict[str, float]
+    """The first one decides which checkpoint is best."""
+    scores: np.ndarray
+    """float64 [records]: what each record contributes to it, as far as that metric is a mean over records."""
+    compute: Any = None
+    """Where the deciding metric is no mean: (indices int64 [n]) → its value on these records."""
+
+
+class Task(Objective, Generic[R]):
+    """Base of all tasks."""
+
+    settings: TaskSettings
+    offers = frozenset()
+    better: ClassVar[str] = "higher"
+    """Which values of the deciding metric are better."""
+
+    def __init__(
+        self, settings: TaskSettings, vocabulary: Vocabulary, encoder: Encoder, extras: dict[str, Auxiliary]
+    ) -> None:
+        super().__init__(settings, vocabulary, encoder, extras)
+        self.drop = Dropout(settings.dropout)
+
+    # ---- from records to batches ----------------------------------------------------------------------------
+
+    @abstractmethod
+    def items(self, record: R, reader: Reader) -> list[Item]:
+        """Return a record as items of training, each one row or several that stay together.
+
+        A record is several items where it is read in pieces.
+        """
+
+    @abstractmethod
+    def wanted(self, items: Sequence[Item], width: int) -> np.ndarray:
+        """Return what is wanted of items whose rows are padded to `width` slots, items first; int64 or float32."""
+
+    @abstractmethod
+    def asked(self, examples: TaskExamples) -> np.ndarray:
+        """Return the slots whose states are read, int64 [rows, asked]."""
+
+    def stack(self, items: Sequence[Item], name: str | None = None) -> TaskExamples:
+        """Pad the rows of items to the longest of them; `name` is the task's among several."""
+        padded = pad([row for item in items for row in item], self.settings.layout, self.vocabulary.pad)
+        wanted = self.wanted(items, padded["tokens"].shape[1])
+        return TaskExamples(**padded, wanted=wanted, soft=self.soft(items), task=name)
+
+    def soft(self, items: Sequence[Item]) -> np.ndarray | None:
+        """Return what teachers said of the items, or None where they were not asked."""
+        said = [item[0].soft for item in items if item[0].soft is not None]
+        return np.stack(said).astype(np.float32) if said else None
+
+    def corrupt(self, examples: Examples, rng: np.random.Generator) -> TaskBatch:  # noqa: ARG002 -- no chance in it
+        """Hide nothing."""
+        assert isinstance(examples, TaskExamples)
+        is_causal = self.settings.is_causal
+        return as_batch(examples, self.vocabulary, is_causal=is_causal, asked=self.asked(examples))
+
+    # ---- from batches to losses and outputs ------------------------------------------------------------------
+
+    @abstractmethod
+    def outputs(self, hidden: Tensor, batch: TaskBatch) -> Tensor:
+        """Return what the head says of each item, items first, from `hidden` [rows, slots, width]."""
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, batch: TaskBatch) -> Tensor:
+        """Return the summed loss of outputs, float []."""
+
+    def count(self, batch: TaskBatch) -> int:
+        """Return what the loss is a sum over: the items, unless it is said otherwise."""
+        return len(batch.wanted)
+
+    def counts(self, batch: Batch) -> dict[str, int]:
+        assert isinstance(batch, TaskBatch)
+        return {self.name: self.count(batch)}
+
+    def forward(
+        self, encoder: Encoder, batch: Batch, memory: Memory | None = None  # noqa: ARG002 -- records have none
+    ) -> tuple[Losses, Memory | None]:
+        """Return the loss of a batch; nothing is remembered from one record to the next."""
+        assert isinstance(batch, TaskBatch)
+        outputs = self.outputs(self.states(encoder, batch), batch)
+        return {self.name: Loss(self.loss(outputs, batch))}, None
+
+    def states(self, encoder: Encoder, batch: TaskBatch) -> Tensor:
+        """Return hidden states [rows, slots, width] of the last `length` slots; only those asked for are numbers.
+
+        Longer rows are read segment by segment, each remembered by the next. Memory has no gradient, so all but the
+        last are read without.
+        """
+        if batch.num_slots <= self.settings.length:
+            return encoder(batch, None, batch.asked)[0]
+        *before, last = in_segments(batch, self.settings.length, self.vocabulary.pad)
+        memory = None
+        with torch.no_grad():
+            for segment in before:
+                _, memory = encoder(segment, memory)
+        return encoder(last, memory, last.asked)[0]
+
+    # ---- from outputs to judgements --------------------------------------------------------------------------
+
+    @abstractmethod
+    def predict_record(self, record: R, items: Sequence[Item], outputs: Sequence[np.ndarray]) -> Prediction:
+        """Return what the outputs of a record's items say of it."""
+
+    @abstractmethod
+    def judge(self, records: Sequence[R], predictions: Sequence[Prediction]) -> Judged:
+        """Compare predictions with the truth; every record must have it."""
+
+    @classmethod
+    @abstractmethod
+    def learn(cls, settings: Any, records: Sequence[R]) -> Any:
+        """Return the settings with what the training records decide filled in, such as the labels."""
+
+    @abstractmethod
+    def baseline(self, records: Sequence[R]) -> Mapping[str, float]:
+        """Return the metrics of answering without reading, such as always the most frequent label."""
+
+
+def classifier(width: int, outputs: int, *, has_bias: bool = True) -> nn.Linear:
+    """Return the last map of a head; its weights are drawn by `Objective.initialise`."""
+    return nn.Linear(width, outputs, bias=has_bias)

@@ -1,0 +1,139 @@
+"""Classification of texts and pairs of texts (Devlin et al. 2019, section 4.1).
+
+    p(label | text) = softmax(classifier(features(state at CLS)))
+    loss = - sum over texts of weight[label] · log p(label)
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from bothways.batch import IGNORED
+from bothways.metrics.classification import accuracy, f1, macro_f1, matthews
+from bothways.model.dtypes import at_least_float32
+from bothways.model.encoder import Encoder
+from bothways.records.labels import labels_of
+from bothways.records.texts import TextRecord
+from bothways.tasks.base import Judged, Prediction, classifier
+from bothways.tasks.rows import Item, Reader, TaskBatch
+from bothways.tasks.sentences import SentenceSettings, SentenceTask, read_texts
+
+Metric = Literal["accuracy", "f1", "macro_f1", "matthews"]
+
+
+class ClassifySettings(SentenceSettings):
+    """Which of several labels a text, or a pair of texts, has."""
+
+    kind: Literal["classify"] = "classify"
+    labels: tuple[str, ...] = Field(default=(), strict=False)
+    """All labels, in the order of the model's outputs; found in the training records where none are given."""
+    balance: bool = False
+    """Whether rare labels weigh more: each label as much as any other."""
+    weights: tuple[float, ...] = Field(default=(), strict=False)
+    """What the loss of each label is multiplied by; follows from the training records with `balance`."""
+    metric: Metric = "accuracy"
+    """What decides which checkpoint is best. `f1` is that of the label `positive`."""
+    positive: str | None = None
+    """The label that F1 is about; the last one where none is given."""
+
+
+class Classify(SentenceTask[TextRecord]):
+    """One label for each text."""
+
+    name = "classify"
+    settings: ClassifySettings
+
+    def add_heads(self, encoder: Encoder) -> None:
+        """Create the map from CLS's state to a score for each label."""
+        self.features = encoder.features.sentence()
+        width, bias = encoder.settings.width, encoder.features.has_bias
+        self.classifier = classifier(width, len(self.settings.labels), has_bias=bias)
+        self.number = {label: number for number, label in enumerate(self.settings.labels)}
+
+    def items(self, record: TextRecord, reader: Reader) -> list[Item]:
+        """Lay out a text or a pair."""
+        row = read_texts(record, reader, self.settings)
+        return [(replace(row, label=None if record.label is None else self.number[record.label]),)]
+
+    def wanted(self, items: Sequence[Item], width: int) -> np.ndarray:  # noqa: ARG002 -- labels have no slots
+        """Return the number of each row's label, int64 [items]; -100 where it is asked."""
+        return np.array([IGNORED if row.label is None else row.label for (row,) in items], dtype=np.int64)
+
+    def outputs(self, hidden: Tensor, batch: TaskBatch) -> Tensor:
+        """Return logits [rows, labels]."""
+        return self.classifier(self.drop(self.features(self.summary(hidden, batch))))
+
+    def loss(self, outputs: Tensor, batch: TaskBatch) -> Tensor:
+        """Return the summed, weighted cross entropy."""
+        weights = self.settings.weights
+        weight = outputs.new_tensor(weights, dtype=torch.float32) if weights else None
+        return F.cross_entropy(at_least_float32(outputs), batch.wanted, weight, reduction="sum")
+
+    def predict_record(
+        self, record: TextRecord, items: Sequence[Item], outputs: Sequence[np.ndarray]  # noqa: ARG002 -- one each
+    ) -> Prediction:
+        """Return the most probable label, and the probability of each."""
+        probabilities = softmax(outputs[0])
+        labels = self.settings.labels
+        return {
+            "label": labels[int(probabilities.argmax())],
+            "probabilities": dict(zip(labels, probabilities.tolist(), strict=True)),
+        }
+
+    def judge(self, records: Sequence[TextRecord], predictions: Sequence[Prediction]) -> Judged:
+        """Return accuracy, F1 and Matthews' correlation; the settings say which comes first."""
+        truth = np.array([self.number[str(record.label)] for record in records])
+        found = np.array([self.number[prediction["label"]] for prediction in predictions])
+        return judged(truth, found, self.settings)
+
+    @classmethod
+    def learn(cls, settings: ClassifySettings, records: Sequence[TextRecord]) -> ClassifySettings:
+        """Find the labels, and what each weighs."""
+        labels = settings.labels or tuple(labels_of(records))
+        weights = balanced(labels, records) if settings.balance else settings.weights
+        return settings.model_copy(update={"labels": labels, "weights": weights})
+
+    def baseline(self, records: Sequence[TextRecord]) -> Mapping[str, float]:
+        """Return the metrics of always saying the most frequent label."""
+        truth = np.array([self.number[str(record.label)] for record in records])
+        most = np.bincount(truth, minlength=len(self.settings.labels)).argmax()
+        return judged(truth, np.full_like(truth, most), self.settings).metrics
+
+
+def judged(truth: np.ndarray, found: np.ndarray, settings: ClassifySettings) -> Judged:
+    """Compare two vectors of label numbers, int64 [records] each."""
+    positive = settings.labels.index(settings.positive) if settings.positive else len(settings.labels) - 1
+    measures: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+        "accuracy": accuracy,
+        "matthews": matthews,
+        "macro_f1": macro_f1,
+    }
+    if len(settings.labels) == 2 or settings.positive:
+        measures["f1"] = partial(f1, positive=positive)
+    first = measures[settings.metric]
+    ordered = {settings.metric: first, **measures}
+    return Judged(
+        {name: measure(truth, found) for name, measure in ordered.items()},
+        (truth == found).astype(np.float64),
+        None if first is accuracy else lambda chosen: first(truth[chosen], found[chosen]),
+    )
+
+
+def balanced(labels: Sequence[str], records: Sequence[TextRecord]) -> tuple[float, ...]:
+    """Return a weight for each label so that all weigh the same and the mean record weighs 1."""
+    count = Counter(record.label for record in records)
+    return tuple(len(records) / (len(labels) * max(1, count[label])) for label in labels)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Return probabilities, float64, along the last axis."""
+    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)
