@@ -75,7 +75,7 @@ def read_chain(reference: str) -> tuple[str, list[Values]]:
                 f"recipe {reference!r} extends itself, by way of {len(seen)} files; remove one `extends`"
             )
         seen.append(str(file))
-        values = _read(file)
+        values = read_yaml(file)
         name = name or str(values.pop("name", "") or _name_of(file, reference))
         values.pop("name", None)
         reference = values.pop("extends", None) or ""
@@ -111,7 +111,8 @@ def _name_of(file: Traversable | Path, reference: str) -> str:
     return file.resolve().parent.name if stem == "recipe" and isinstance(file, Path) else stem
 
 
-def _read(file: Traversable | Path) -> Values:
+def read_yaml(file: Traversable | Path) -> Values:
+    """Return the values of a recipe's file; raise `UsageError` where it has none."""
     try:
         values = parse(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

@@ -19,7 +19,7 @@ from bothways.errors import CheckpointError
 from bothways.interop import generator
 from bothways.interop.card import model_card
 from bothways.interop.configs import FAMILIES, Family, backbone_of, family_of
-from bothways.interop.heads import classifier_dropout, config_of, head_of, with_head
+from bothways.interop.heads import config_of, head_of, with_head
 from bothways.interop.weights import read_weights, write_weights
 from bothways.model.backbones import NAMES, build_encoder, offers_of
 from bothways.model.encoder import Encoder
@@ -112,6 +112,7 @@ def _write(
         **({"architectures": [architecture]} if architecture else {}),
         "model_type": family.model_type,
         **family.write(settings, model.vocabulary),
+        **_of_task(about.objective),
         "tie_word_embeddings": True,
         "dtype": "float32",
         "bothways": {
@@ -121,7 +122,7 @@ def _write(
         },
     }
     files.write_json(folder / "config.json", config)
-    write_weights(folder, parameters, names_of(settings), settings.heads)
+    write_weights(folder, parameters, names_of(settings, about.objective), settings.heads)
     longest = getattr(settings, "max_positions", None)
     has_segments = "segments" in offers_of(settings)
     write_tokenizer(model.tokenizer, about.layout, folder, longest, has_segments=has_segments)
@@ -137,7 +138,7 @@ def read_model(folder: Path) -> tuple[Model, list[str]]:
     tokenizer = load_tokenizer(folder)
     vocabulary = vocabulary_of(tokenizer)
     encoder = build_encoder(about.settings, vocabulary)
-    objective = build_objective(about.objective, list(about.extras), vocabulary, encoder)
+    objective = _build(about, vocabulary, encoder)
     missing = load_weights(folder, encoder, objective)
     model = Model(encoder.eval(), objective.eval(), tokenizer, vocabulary, about.layout)
     return model, missing
@@ -160,7 +161,7 @@ def describe(folder: Path) -> Description:
     name, settings = backbone_of(config, folder)
     family = FAMILIES[name]
     wanted = ours.get("objective") or {"kind": _published_with(family, config)}
-    objective = _settings(OBJECTIVES, wanted, path)
+    objective = _settings(_KINDS, wanted, path)
     extras = tuple(_settings(AUXILIARIES, values, path) for values in ours.get("extras", ()))
     return Description(name, settings, objective, extras, ours.get("layout", family.layout))
 
@@ -172,7 +173,7 @@ def is_theirs(folder: Path) -> bool:
 
 def load_weights(folder: Path, encoder: Encoder, objective: Objective) -> list[str]:
     """Copy a folder's weights into a model of the same shape; return the names of those it lacks, left as drawn."""
-    found = read_weights(folder, names_of(encoder.settings), encoder.settings.heads)
+    found = read_heads(folder, encoder.settings, objective.settings)
     if isinstance(objective, Replaced) and (folder / generator.FOLDER).is_dir():
         settings = objective.generator.encoder.settings
         inner = read_weights(folder / generator.FOLDER, names_of(settings), settings.heads)
@@ -194,16 +195,32 @@ def load_weights(folder: Path, encoder: Encoder, objective: Objective) -> list[s
     return missing
 
 
+def read_heads(folder: Path, settings: EncoderSettings, objective: Settings) -> dict[str, Tensor]:
+    """Return a folder's parameters under our names; each of several tasks begins with what a single one would find."""
+    found = read_weights(folder, names_of(settings, objective), settings.heads)
+    if not isinstance(objective, SeveralSettings):
+        return found
+    alone = {name: _settings(TASKS, values, folder) for name, values in objective.tasks.items()}
+    begun = {
+        name.replace("objective.", f"objective.tasks.{task}.", 1): tensor
+        for task, of_task in alone.items()
+        for name, tensor in read_weights(folder, names_of(settings, of_task), settings.heads).items()
+        if name.startswith("objective.")
+    }
+    return begun | found
+
+
 def named_parameters(encoder: nn.Module, objective: nn.Module) -> dict[str, Tensor]:
     """Return all parameters as `encoder.…` and `objective.…`."""
     parts = (("encoder", encoder), ("objective", objective))
     return {f"{part}.{name}": value for part, module in parts for name, value in module.named_parameters()}
 
 
-def names_of(settings: EncoderSettings) -> Names:
-    """Return how the parameters of a backbone of these settings are called in a folder."""
+def names_of(settings: EncoderSettings, objective: Settings | None = None) -> Names:
+    """Return how the parameters of a backbone of these settings, and of a task's head, are called in a folder."""
     name = family_of(settings)
-    return NAMES[name if name in NAMES else settings.kind]  # type: ignore[attr-defined]
+    names = NAMES[name if name in NAMES else settings.kind]  # type: ignore[attr-defined]
+    return with_head(names, name, objective) if isinstance(objective, TaskSettings) else names
 
 
 def _architecture(name: str, objective: Objective, vocabulary: Vocabulary) -> str | None:
@@ -232,7 +249,29 @@ def _published_with(family: Family, config: Mapping[str, Any]) -> str:
     return "replaced" if is_discriminator else family.objective
 
 
-def _settings(table: Mapping[str, tuple[type[Settings], Any]], values: Any, path: Path) -> Settings:
+_KINDS: dict[str, tuple[type[Settings], Any]] = {**OBJECTIVES, **TASKS, "several": (SeveralSettings, Several)}
+"""Everything that the model of a folder may have been trained to."""
+
+
+def _build(about: Description, vocabulary: Vocabulary, encoder: Encoder) -> Objective:
+    """Build what the model of a folder was trained to, with fresh heads."""
+    settings = about.objective
+    if isinstance(settings, TaskSettings):
+        return build_task(settings, vocabulary, encoder)
+    if isinstance(settings, SeveralSettings):
+        tasks = {name: _settings(TASKS, values, Path(about.family)) for name, values in settings.tasks.items()}
+        return build_several(tasks, vocabulary, encoder)
+    return build_objective(settings, list(about.extras), vocabulary, encoder)
+
+
+def _of_task(objective: Settings) -> dict[str, Any]:
+    """Return what `config.json` says of a task."""
+    if not isinstance(objective, TaskSettings):
+        return {}
+    return config_of(objective) | {"classifier_dropout": objective.dropout}
+
+
+def _settings(table: Mapping[str, tuple[type[Settings], Any]], values: Any, path: Path) -> Any:
     kind = str(values.get("kind")) if isinstance(values, dict) else ""
     if kind not in table:
         raise CheckpointError(f"{path} names {kind!r}, which this Bothways does not know; use a newer one")

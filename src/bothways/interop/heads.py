@@ -4,7 +4,6 @@ The encoder's names are those of its family; these rows come before them, becaus
 pretrained model (BERT's pooler, ModernBERT's head). What a family has no class for is written under our names.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,8 +140,3 @@ def config_of(task: TaskSettings) -> Config:
     }
     return config | ({"problem_type": "single_label_classification"} if task.kind == "classify" else {})
 
-
-def classifier_dropout(model_type: str, task: TaskSettings) -> Config:
-    """Return the dropout before the classifier, under the name that a family's config has for it."""
-    names: Mapping[str, str] = {"xlnet": "summary_last_dropout"}
-    return {names.get(model_type, "classifier_dropout"): task.dropout}

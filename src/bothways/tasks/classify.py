@@ -21,7 +21,7 @@ from bothways.metrics.classification import accuracy, f1, macro_f1, matthews
 from bothways.model.dtypes import at_least_float32
 from bothways.model.encoder import Encoder
 from bothways.records.labels import labels_of
-from bothways.records.texts import TextRecord
+from bothways.records.types import TextRecord
 from bothways.tasks.base import Judged, Prediction, classifier
 from bothways.tasks.rows import Item, Reader, TaskBatch
 from bothways.tasks.sentences import SentenceSettings, SentenceTask, read_texts

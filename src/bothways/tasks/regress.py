@@ -17,7 +17,7 @@ from torch import Tensor
 from bothways.metrics.correlation import pearson, spearman
 from bothways.model.dtypes import at_least_float32
 from bothways.model.encoder import Encoder
-from bothways.records.texts import TextRecord
+from bothways.records.types import TextRecord
 from bothways.tasks.base import Judged, Prediction, classifier
 from bothways.tasks.rows import Item, Reader, TaskBatch
 from bothways.tasks.sentences import SentenceSettings, SentenceTask, read_texts

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 from torch import Tensor
 
-from bothways.records.texts import TextRecord
+from bothways.records.types import TextRecord
 from bothways.tasks.base import R, Task, TaskSettings
 from bothways.tasks.rows import Reader, Row, TaskBatch, TaskExamples, lay_out_row, room, shares
 

@@ -1,0 +1,1 @@
+"""Fine-tuning: from a pretrained model and labelled records to a model that does a task, with its scores."""

@@ -1,0 +1,77 @@
+"""The records of each task: read, split where a part is missing, limited, and what the training records decide."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bothways.errors import UsageError
+from bothways.records import read_records
+from bothways.records.split import limited, overlap_note, three_parts
+from bothways.task_recipe import TaskData, TaskPart, TaskRecipe
+from bothways.tasks import TASKS, TaskSettings
+from bothways.text.tokenizer import Layout
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TaskRecords:
+    """The records of one task, and its settings with what they decide filled in."""
+
+    settings: TaskSettings
+    train: list[Any]
+    dev: list[Any]
+    test: list[Any] = field(default_factory=list)
+    """Empty where no test records are given."""
+
+
+def read_tasks(recipe: TaskRecipe, layout: Layout, *, is_causal: bool, say: Say) -> dict[str, TaskRecords]:
+    """Read the records of every task; raise `DataError` for files that cannot be used.
+
+    `layout` and `is_causal` are the model's: where its rows hold CLS, and whether it reads from the left.
+    """
+    model = {"layout": layout, "is_causal": is_causal}
+    return {
+        name: read_task(name, replace_task(part, model), say if recipe.is_single else _named(name, say))
+        for name, part in recipe.tasks.items()
+    }
+
+
+def replace_task(part: TaskPart, changes: dict[str, Any]) -> TaskPart:
+    """Return a part whose task has other settings."""
+    return part.model_copy(update={"task": part.task.model_copy(update=changes)})
+
+
+def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
+    """Read one task's records."""
+    data, kind = part.data, part.task.kind
+    if data.train is None:
+        raise UsageError(f"task {name} has no records to learn from; give a file with --data, or data.train")
+    train = read_part(data.train, kind, data, say)
+    dev, test = (read_part(path, kind, data, say) if path else None for path in (data.dev, data.test))
+    if dev is None:
+        train, dev, held = three_parts(train)
+        test = held if test is None else test
+        say(f"no dev records were given: {len(dev):,} of those in {data.train} judge the model, by hash of content")
+    for part_name, records in (("dev", dev), ("test", test or [])):
+        if note := overlap_note(train, records, part_name):
+            say(note)
+    if data.limit is not None and len(train) > data.limit:
+        say(f"{data.limit:,} of {len(train):,} training records are used (data.limit)")
+        train = limited(train, data.limit, seed=0)
+    task = TASKS[kind][1]
+    settings = task.learn(part.task, train)
+    task.check(settings, [*dev, *(test or [])])
+    return TaskRecords(settings, train, dev, test or [])
+
+
+def read_part(path: str, kind: str, data: TaskData, say: Say) -> list[Any]:
+    """Read one file of records, and say what was met in it."""
+    records, reading = read_records(path, kind, data.columns, strict=data.strict)
+    for line in reading.lines():
+        say(line)
+    return records
+
+
+def _named(name: str, say: Say) -> Say:
+    return lambda line: say(f"{name}: {line}")

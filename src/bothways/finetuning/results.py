@@ -1,0 +1,77 @@
+"""What is known of a model on a task: one JSON object a line, from which every table is made."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from bothways import files
+from bothways.errors import DataError
+from bothways.metrics.statistics import bootstrap
+from bothways.tasks import Judged, Task
+
+RESULTS = "results.jsonl"
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """One model on one part of one task."""
+
+    model: str
+    """What the model is called: its recipe, or its folder's name."""
+    digest: str
+    """Of everything that decides the numbers: the resolved recipe, and the records."""
+    task: str
+    seed: int
+    part: str
+    """`dev`, which chose the checkpoint, or `test`."""
+    metric: str
+    """The deciding one."""
+    score: float
+    low: float
+    high: float
+    """A 95% interval over examples, by bootstrap."""
+    baseline: float
+    """The same metric of answering without reading."""
+    examples: int
+    trained_on: int
+    """Training records."""
+    seconds: float
+    """Wall clock of training and judging."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """All metrics."""
+    scores: tuple[float, ...] = ()
+    """Each example's part in the metric, for paired tests."""
+    note: str = ""
+    """What limits the number, such as a cap on training records."""
+
+
+_RESULT = TypeAdapter(TaskResult)
+
+
+def read_results(path: Path) -> list[TaskResult]:
+    """Return the results of a file; raise `DataError` for a line that is none."""
+    if not path.exists():
+        return []
+    try:
+        return [_RESULT.validate_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except ValidationError as error:
+        why = error.errors(include_url=False)[0]["msg"]
+        raise DataError(
+            f"{path} holds a line that is no result ({why}); remove the file to judge anew"
+        ) from None
+
+
+def write_results(path: Path, results: Iterable[TaskResult]) -> None:
+    """Write all results, atomically."""
+    lines = [json.dumps(json.loads(_RESULT.dump_json(result)), ensure_ascii=False) + "\n" for result in results]
+    files.write_text(path, "".join(lines))
+
+
+def interval_of(judged: Judged, seed: int = 0) -> tuple[float, float]:
+    """Return a 95% interval of the deciding metric over examples."""
+    compute = judged.compute or (lambda chosen: float(judged.scores[chosen].mean()))
+    return bootstrap(compute, len(judged.scores), seed=seed)
