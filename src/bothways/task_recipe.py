@@ -120,7 +120,5 @@ def _built(layers: Sequence[dict[str, Any]]) -> TaskRecipe:
 
 def write_resolved(recipe: TaskRecipe, path: Path) -> None:
     """Write every setting of `recipe` to `path` as YAML; `of_file` reads the identical recipe back."""
-    heading = (
-        "# This fine-tuning run with every setting filled in; `bothways finetune --tasks` accepts this file.\n"
-    )
+    heading = "# This fine-tuning run with every setting filled in; `bothways finetune --tasks` accepts this file.\n"
     files.write_text(path, heading + dump(recipe.model_dump(mode="json")))

@@ -32,8 +32,6 @@ class Built:
 
     run: Run
     model: Model
-    readers: dict[str, Reader]
-    """How the model reads the texts of each task."""
     feed: Feed | Mixture
     missing: tuple[str, ...]
     """Parameters that the model it starts from does not have."""
@@ -59,7 +57,9 @@ def encoder_settings(recipe: TaskRecipe, about: Description) -> EncoderSettings:
     return about.settings.model_copy(update=changes)
 
 
-def build_model(recipe: TaskRecipe, about: Description, folder: Path, tasks: Mapping[str, TaskRecords]) -> Model:
+def build_model(
+    recipe: TaskRecipe, about: Description, folder: Path, tasks: Mapping[str, TaskRecords]
+) -> Model:
     """Build the encoder and a head for each task, with fresh weights drawn from the seed alone."""
     runtime.seed_everything(recipe.seed)
     tokenizer = load_tokenizer(folder)
@@ -115,16 +115,20 @@ def make_feed(recipe: TaskRecipe, model: Model, items: Mapping[str, list[list[It
 def make_judge(
     model: Model, tasks: Mapping[str, TaskRecords], items: Mapping[str, list[list[Item]]]
 ) -> Callable[[], dict[str, float]]:
-    """Return what the loop calls to judge the dev records: of several tasks, the mean of what decides each comes first."""
+    """Return what judges the dev records; of several tasks, the mean of what decides each comes first."""
 
     def judge() -> dict[str, float]:
         found = {}
-        for (key, task), (name, records) in zip(tasks_of(model.objective).items(), tasks.items(), strict=True):
+        for (key, task), (name, records) in zip(
+            tasks_of(model.objective).items(), tasks.items(), strict=True
+        ):
             said = predict_items(task, model.encoder, records.dev, items[name])
             found[key] = task.judge(records.dev, said).metrics
         if None in found:
             return found[None]
-        first = {f"{name} {metric}": value for name, of in found.items() for metric, value in [*of.items()][:1]}
+        first = {
+            f"{name} {metric}": value for name, of in found.items() for metric, value in [*of.items()][:1]
+        }
         return {"mean": sum(first.values()) / len(first), **first}
 
     return judge
@@ -182,8 +186,7 @@ def build(
         evaluate=make_judge(model, tasks, items["dev"]),
     )
     runtime.seed_everything(recipe.seed, place.rank)
-    readers = {name: reader_of(model, task) for name, task in zip(tasks, tasks_of(model.objective).values(), strict=True)}
-    return Built(run, model, readers, feed, tuple(missing))
+    return Built(run, model, feed, tuple(missing))
 
 
 def _facts(recipe: TaskRecipe, model: Model, tasks: Mapping[str, TaskRecords]) -> dict[str, Any]:

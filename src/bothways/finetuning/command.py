@@ -11,8 +11,9 @@ from bothways.config import Settings
 from bothways.errors import CheckpointError, UsageError
 from bothways.finetuning.build import Built, build, reader_of, tasks_of
 from bothways.finetuning.data import TaskRecords, read_tasks
-from bothways.finetuning.results import RESULTS, TaskResult, interval_of, write_results
+from bothways.finetuning.results import RESULTS, TaskResult, write_results
 from bothways.interop.folder import describe, read_model
+from bothways.metrics.bootstrap import bootstrap
 from bothways.objectives import OBJECTIVES
 from bothways.pretrain import next_folder
 from bothways.recipe_files import flat
@@ -101,7 +102,11 @@ def _refuse_other_run(folder: Path, recipe: TaskRecipe, *, resume: bool) -> None
     if not written.exists():
         raise CheckpointError(f"{folder} holds no run to resume; leave out --resume to begin one")
     before, now = (
-        flat(each.model_dump(mode="json", exclude={"training": {"epochs", "steps", "minutes", "device", "threads"}}))
+        flat(
+            each.model_dump(
+                mode="json", exclude={"training": {"epochs", "steps", "minutes", "device", "threads"}}
+            )
+        )
         for each in (of_file(None, written, []), recipe)
     )
     for name in sorted(before | now):
@@ -164,8 +169,8 @@ def judge_checkpoint(
             if not chosen:
                 continue
             judged = task.judge(chosen, predict(task, encoder, chosen, reader_of(model, task)))
-            low, high = interval_of(judged)
-            metric, score = next(iter(judged.metrics.items()))
+            interval = bootstrap(judged.metric, [judged.run])
+            metric = next(iter(judged.metrics))
             results.append(
                 TaskResult(
                     model=Path(recipe.model).name,
@@ -174,15 +179,15 @@ def judge_checkpoint(
                     seed=recipe.seed,
                     part=part,
                     metric=metric,
-                    score=score,
-                    low=low,
-                    high=high,
+                    score=interval.value,
+                    low=interval.low,
+                    high=interval.high,
                     baseline=task.baseline(chosen)[metric],
                     examples=len(chosen),
                     trained_on=len(records.train),
                     seconds=round(time.monotonic() - began, 1),
                     metrics=judged.metrics,
-                    scores=tuple(judged.scores.tolist()),
+                    run=tuple(tuple(column.tolist()) for column in judged.run),
                 )
             )
     return results

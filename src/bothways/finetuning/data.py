@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bothways.errors import UsageError
-from bothways.records import read_records
-from bothways.records.split import limited, overlap_note, three_parts
+from bothways.records.read import read
+from bothways.records.split import limit, repeated_line, split
 from bothways.task_recipe import TaskData, TaskPart, TaskRecipe
 from bothways.tasks import TASKS, TaskSettings
 from bothways.text.tokenizer import Layout
@@ -50,27 +50,31 @@ def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     train = read_part(data.train, kind, data, say)
     dev, test = (read_part(path, kind, data, say) if path else None for path in (data.dev, data.test))
     if dev is None:
-        train, dev, held = three_parts(train)
-        test = held if test is None else test
-        say(f"no dev records were given: {len(dev):,} of those in {data.train} judge the model, by hash of content")
-    for part_name, records in (("dev", dev), ("test", test or [])):
-        if note := overlap_note(train, records, part_name):
-            say(note)
+        parts = split(train, test=test)
+        train, dev, test = parts.train, parts.dev, parts.test
+        say(f"no dev records are given: those in {data.train} were split by hash of their content")
+    test = test or []
+    for part_name, records in (("dev", dev), ("test", test)):
+        if line := repeated_line(train, records, part_name):
+            say(line)
     if data.limit is not None and len(train) > data.limit:
         say(f"{data.limit:,} of {len(train):,} training records are used (data.limit)")
-        train = limited(train, data.limit, seed=0)
+        train = limit(train, data.limit, seed=0)
+    say(f"{len(train):,} records to learn from, {len(dev):,} dev" + f", {len(test):,} test" * bool(test))
     task = TASKS[kind][1]
     settings = task.learn(part.task, train)
-    task.check(settings, [*dev, *(test or [])])
-    return TaskRecords(settings, train, dev, test or [])
-
-
-def read_part(path: str, kind: str, data: TaskData, say: Say) -> list[Any]:
-    """Read one file of records, and say what was met in it."""
-    records, reading = read_records(path, kind, data.columns, strict=data.strict)
-    for line in reading.lines():
+    task.check(settings, [*dev, *test])
+    for line in task.notes(settings, train):
         say(line)
-    return records
+    return TaskRecords(settings, train, dev, test)
+
+
+def read_part(path: str, kind: Any, data: TaskData, say: Say) -> list[Any]:
+    """Read one file of records, and say what was met in it."""
+    labelled = read(path, kind, data.columns, strict=data.strict)
+    for line in labelled.reading.lines():
+        say(line)
+    return labelled.records
 
 
 def _named(name: str, say: Say) -> Say:

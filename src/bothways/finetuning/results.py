@@ -1,17 +1,14 @@
 """What is known of a model on a task: one JSON object a line, from which every table is made."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from bothways import files
 from bothways.errors import DataError
-from bothways.metrics.statistics import bootstrap
-from bothways.tasks import Judged, Task
 
 RESULTS = "results.jsonl"
 
@@ -43,8 +40,8 @@ class TaskResult:
     """Wall clock of training and judging."""
     metrics: dict[str, float] = field(default_factory=dict)
     """All metrics."""
-    scores: tuple[float, ...] = ()
-    """Each example's part in the metric, for paired tests."""
+    run: tuple[tuple[float, ...], ...] = ()
+    """What the metric needs to know of each example, for paired tests: see `tasks.Judged.run`."""
     note: str = ""
     """What limits the number, such as a cap on training records."""
 
@@ -67,11 +64,7 @@ def read_results(path: Path) -> list[TaskResult]:
 
 def write_results(path: Path, results: Iterable[TaskResult]) -> None:
     """Write all results, atomically."""
-    lines = [json.dumps(json.loads(_RESULT.dump_json(result)), ensure_ascii=False) + "\n" for result in results]
+    lines = [
+        json.dumps(json.loads(_RESULT.dump_json(result)), ensure_ascii=False) + "\n" for result in results
+    ]
     files.write_text(path, "".join(lines))
-
-
-def interval_of(judged: Judged, seed: int = 0) -> tuple[float, float]:
-    """Return a 95% interval of the deciding metric over examples."""
-    compute = judged.compute or (lambda chosen: float(judged.scores[chosen].mean()))
-    return bootstrap(compute, len(judged.scores), seed=seed)

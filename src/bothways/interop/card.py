@@ -1,59 +1,50 @@
 """The model card (`README.md`) of a model folder."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 
-@dataclass(frozen=True)
-class _Theirs:
-    """What there is to say of a class of `transformers`."""
+from bothways.interop.heads import PURPOSES, Purpose
 
-    load: str
-    """The class to load the folder with."""
-    pipeline: str
-    note: str
-
-
-_THEIRS = {
-    "BertForMaskedLM": _Theirs(
+_PRETRAINED = {
+    "BertForMaskedLM": Purpose(
         "AutoModelForMaskedLM",
         "fill-mask",
         "Trained without a pair loss: `AutoModel` reports the pooler as missing, since it has none.",
     ),
-    "BertForPreTraining": _Theirs(
+    "BertForPreTraining": Purpose(
         "BertForPreTraining",
         "fill-mask",
         "`AutoModelForMaskedLM` loads it too and leaves the pair head out.",
     ),
-    "RobertaForMaskedLM": _Theirs(
+    "RobertaForMaskedLM": Purpose(
         "AutoModelForMaskedLM",
         "fill-mask",
         "`AutoModel` reports the pooler as missing, since RoBERTa trains none.",
     ),
-    "ElectraForMaskedLM": _Theirs(
+    "ElectraForMaskedLM": Purpose(
         "AutoModelForMaskedLM",
         "fill-mask",
         "This is a whole model with ELECTRA's embeddings; `AutoModel` leaves its head out.",
     ),
-    "MPNetForMaskedLM": _Theirs(
+    "MPNetForMaskedLM": Purpose(
         "AutoModelForMaskedLM",
         "fill-mask",
         "`AutoModel` reports the pooler as missing, since MPNet trains none.",
     ),
-    "ModernBertForMaskedLM": _Theirs(
+    "ModernBertForMaskedLM": Purpose(
         "AutoModelForMaskedLM",
         "fill-mask",
         "`AutoModel` leaves its head out. Rows may be of any length: positions are rotary.",
     ),
-    "ElectraForPreTraining": _Theirs(
+    "ElectraForPreTraining": Purpose(
         "ElectraForPreTraining",
         "feature-extraction",
         "Its logits are positive where a token looks replaced. It predicts no tokens: its generator does, which is a "
         'whole model of its own (`AutoModelForMaskedLM.from_pretrained("./generator")`).',
     ),
-    "GPT2LMHeadModel": _Theirs("AutoModelForCausalLM", "text-generation", "It reads from left to right."),
-    "XLNetLMHeadModel": _Theirs(
+    "GPT2LMHeadModel": Purpose("AutoModelForCausalLM", "text-generation", "It reads from left to right."),
+    "XLNetLMHeadModel": Purpose(
         "XLNetLMHeadModel",
         # The hub's own widget fills masks, which XLNet does not have.
         "feature-extraction",
@@ -69,7 +60,8 @@ def model_card(architecture: str | None, config: Mapping[str, Any], facts: Mappi
     """
     rows = "\n".join(f"| {key} | {_cell(value)} |" for key, value in facts.items())
     objective, model_type = config["bothways"]["objective"]["kind"], config["model_type"]
-    theirs = None if architecture is None else _THEIRS[architecture]
+    theirs = None if architecture is None else PURPOSES.get(objective) or _PRETRAINED[architecture]
+    verb = "Fine-tuned" if objective in PURPOSES else "Pretrained"
     library = f"library_name: transformers\npipeline_tag: {theirs.pipeline}\n" if theirs else ""
     return f"""---
 {library}tags: [bothways, {model_type}, {objective}]
@@ -77,7 +69,7 @@ def model_card(architecture: str | None, config: Mapping[str, Any], facts: Mappi
 
 # {_cell(facts.get("name", architecture or model_type))}
 
-Pretrained with Bothways (objective: {objective}).
+{verb} with Bothways (objective: {objective}).
 
 {_loading(theirs)}
 
@@ -87,7 +79,7 @@ Pretrained with Bothways (objective: {objective}).
 """
 
 
-def _loading(theirs: _Theirs | None) -> str:
+def _loading(theirs: Purpose | None) -> str:
     """Say how the model is loaded."""
     if theirs is None:
         return """`transformers` has no class for this model; Bothways reads the folder:

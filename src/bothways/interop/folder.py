@@ -259,7 +259,9 @@ def _build(about: Description, vocabulary: Vocabulary, encoder: Encoder) -> Obje
     if isinstance(settings, TaskSettings):
         return build_task(settings, vocabulary, encoder)
     if isinstance(settings, SeveralSettings):
-        tasks = {name: _settings(TASKS, values, Path(about.family)) for name, values in settings.tasks.items()}
+        tasks = {
+            name: _settings(TASKS, values, Path(about.family)) for name, values in settings.tasks.items()
+        }
         return build_several(tasks, vocabulary, encoder)
     return build_objective(settings, list(about.extras), vocabulary, encoder)
 

@@ -23,14 +23,16 @@ class Head:
 
 @dataclass(frozen=True)
 class Purpose:
-    """What the model of a task is loaded with, whatever its family."""
+    """What there is to say of a class of `transformers` on a model card."""
 
     load: str
+    """The class to load the folder with."""
     pipeline: str
     note: str
 
 
 PURPOSES: dict[str, Purpose] = {
+    # By task: the class to load with is the same for every family.
     "classify": Purpose(
         "AutoModelForSequenceClassification",
         "text-classification",
@@ -126,7 +128,10 @@ def head_of(family: str, task: TaskSettings) -> Head | None:
 def with_head(names: Names, family: str, task: TaskSettings) -> Names:
     """Return the names of a fine-tuned model."""
     head = head_of(family, task)
-    return names if head is None else Names((*head.rows, *names.rows))
+    if head is None:
+        return names
+    first, *others = names.rows  # an encoder's names begin as its first one does
+    return Names((first, *head.rows, *others))
 
 
 def config_of(task: TaskSettings) -> Config:
@@ -139,4 +144,3 @@ def config_of(task: TaskSettings) -> Config:
         "label2id": {label: number for number, label in enumerate(labels)},
     }
     return config | ({"problem_type": "single_label_classification"} if task.kind == "classify" else {})
-

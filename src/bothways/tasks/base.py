@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from bothways.batch import Batch, Examples, Loss, Losses, Memory
 from bothways.config import Settings
+from bothways.metrics.bootstrap import Metric
 from bothways.model.dropout import Dropout
 from bothways.model.encoder import Encoder
 from bothways.objectives.auxiliary import Auxiliary
@@ -55,10 +56,10 @@ class Judged:
 
     metrics: dict[str, float]
     """The first one decides which checkpoint is best."""
-    scores: np.ndarray
-    """float64 [records]: what each record contributes to it, as far as that metric is a mean over records."""
-    compute: Any = None
-    """Where the deciding metric is no mean: (indices int64 [n]) → its value on these records."""
+    metric: Metric
+    """That one, of any resample of the run."""
+    run: tuple[np.ndarray, ...]
+    """What it needs to know of each record: arrays with one entry a record."""
 
 
 class Task(Objective, Generic[R]):
@@ -103,7 +104,7 @@ class Task(Objective, Generic[R]):
         said = [item[0].soft for item in items if item[0].soft is not None]
         return np.stack(said).astype(np.float32) if said else None
 
-    def corrupt(self, examples: Examples, rng: np.random.Generator) -> TaskBatch:  # noqa: ARG002 -- no chance in it
+    def corrupt(self, examples: Examples, rng: np.random.Generator) -> TaskBatch:
         """Hide nothing."""
         assert isinstance(examples, TaskExamples)
         is_causal = self.settings.is_causal
@@ -128,7 +129,10 @@ class Task(Objective, Generic[R]):
         return {self.name: self.count(batch)}
 
     def forward(
-        self, encoder: Encoder, batch: Batch, memory: Memory | None = None  # noqa: ARG002 -- records have none
+        self,
+        encoder: Encoder,
+        batch: Batch,
+        memory: Memory | None = None,
     ) -> tuple[Losses, Memory | None]:
         """Return the loss of a batch; nothing is remembered from one record to the next."""
         assert isinstance(batch, TaskBatch)
@@ -164,6 +168,15 @@ class Task(Objective, Generic[R]):
     @abstractmethod
     def learn(cls, settings: Any, records: Sequence[R]) -> Any:
         """Return the settings with what the training records decide filled in, such as the labels."""
+
+    @classmethod
+    def check(cls, settings: Any, records: Sequence[R]) -> None:
+        """Raise `DataError` at the first record that cannot be judged, such as one with an unknown label."""
+
+    @classmethod
+    def notes(cls, settings: Any, records: Sequence[R]) -> list[str]:
+        """Return warnings about the training records."""
+        return []
 
     @abstractmethod
     def baseline(self, records: Sequence[R]) -> Mapping[str, float]:

@@ -1,11 +1,13 @@
 """Classification of texts and pairs of texts (Devlin et al. 2019, section 4.1).
 
+The loss is the mean cross entropy, each text weighted by its label's weight:
+
     p(label | text) = softmax(classifier(features(state at CLS)))
     loss = - sum over texts of weight[label] · log p(label)
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -17,16 +19,18 @@ from pydantic import Field
 from torch import Tensor
 
 from bothways.batch import IGNORED
+from bothways.errors import UsageError
+from bothways.metrics.bootstrap import Metric
 from bothways.metrics.classification import accuracy, f1, macro_f1, matthews
 from bothways.model.dtypes import at_least_float32
 from bothways.model.encoder import Encoder
-from bothways.records.labels import labels_of
+from bothways.records.labels import check_labels, imbalance, labels_of
 from bothways.records.types import TextRecord
 from bothways.tasks.base import Judged, Prediction, classifier
 from bothways.tasks.rows import Item, Reader, TaskBatch
 from bothways.tasks.sentences import SentenceSettings, SentenceTask, read_texts
 
-Metric = Literal["accuracy", "f1", "macro_f1", "matthews"]
+Measure = Literal["accuracy", "f1", "macro_f1", "matthews"]
 
 
 class ClassifySettings(SentenceSettings):
@@ -39,7 +43,7 @@ class ClassifySettings(SentenceSettings):
     """Whether rare labels weigh more: each label as much as any other."""
     weights: tuple[float, ...] = Field(default=(), strict=False)
     """What the loss of each label is multiplied by; follows from the training records with `balance`."""
-    metric: Metric = "accuracy"
+    metric: Measure = "accuracy"
     """What decides which checkpoint is best. `f1` is that of the label `positive`."""
     positive: str | None = None
     """The label that F1 is about; the last one where none is given."""
@@ -63,7 +67,7 @@ class Classify(SentenceTask[TextRecord]):
         row = read_texts(record, reader, self.settings)
         return [(replace(row, label=None if record.label is None else self.number[record.label]),)]
 
-    def wanted(self, items: Sequence[Item], width: int) -> np.ndarray:  # noqa: ARG002 -- labels have no slots
+    def wanted(self, items: Sequence[Item], width: int) -> np.ndarray:
         """Return the number of each row's label, int64 [items]; -100 where it is asked."""
         return np.array([IGNORED if row.label is None else row.label for (row,) in items], dtype=np.int64)
 
@@ -78,7 +82,10 @@ class Classify(SentenceTask[TextRecord]):
         return F.cross_entropy(at_least_float32(outputs), batch.wanted, weight, reduction="sum")
 
     def predict_record(
-        self, record: TextRecord, items: Sequence[Item], outputs: Sequence[np.ndarray]  # noqa: ARG002 -- one each
+        self,
+        record: TextRecord,
+        items: Sequence[Item],
+        outputs: Sequence[np.ndarray],
     ) -> Prediction:
         """Return the most probable label, and the probability of each."""
         probabilities = softmax(outputs[0])
@@ -101,6 +108,17 @@ class Classify(SentenceTask[TextRecord]):
         weights = balanced(labels, records) if settings.balance else settings.weights
         return settings.model_copy(update={"labels": labels, "weights": weights})
 
+    @classmethod
+    def check(cls, settings: ClassifySettings, records: Sequence[TextRecord]) -> None:
+        """Refuse labels that training does not know."""
+        check_labels(records, settings.labels)
+
+    @classmethod
+    def notes(cls, settings: ClassifySettings, records: Sequence[TextRecord]) -> list[str]:
+        """Warn where nearly all records have one label."""
+        warning = imbalance(records)
+        return [] if warning is None else [warning]
+
     def baseline(self, records: Sequence[TextRecord]) -> Mapping[str, float]:
         """Return the metrics of always saying the most frequent label."""
         truth = np.array([self.number[str(record.label)] for record in records])
@@ -111,20 +129,21 @@ class Classify(SentenceTask[TextRecord]):
 def judged(truth: np.ndarray, found: np.ndarray, settings: ClassifySettings) -> Judged:
     """Compare two vectors of label numbers, int64 [records] each."""
     positive = settings.labels.index(settings.positive) if settings.positive else len(settings.labels) - 1
-    measures: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    measures: dict[str, Metric] = {
         "accuracy": accuracy,
         "matthews": matthews,
         "macro_f1": macro_f1,
     }
     if len(settings.labels) == 2 or settings.positive:
         measures["f1"] = partial(f1, positive=positive)
-    first = measures[settings.metric]
-    ordered = {settings.metric: first, **measures}
-    return Judged(
-        {name: measure(truth, found) for name, measure in ordered.items()},
-        (truth == found).astype(np.float64),
-        None if first is accuracy else lambda chosen: first(truth[chosen], found[chosen]),
-    )
+    if settings.metric not in measures:
+        raise UsageError(
+            f"task.metric={settings.metric} is about one label, and there are {len(settings.labels)}; name it with "
+            "task.positive, or set task.metric=macro_f1"
+        )
+    ordered = {settings.metric: measures[settings.metric], **measures}
+    metrics = {name: float(measure(truth, found)) for name, measure in ordered.items()}
+    return Judged(metrics, measures[settings.metric], (truth, found))
 
 
 def balanced(labels: Sequence[str], records: Sequence[TextRecord]) -> tuple[float, ...]:

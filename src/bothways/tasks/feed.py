@@ -1,8 +1,8 @@
 """Which items a step trains: a format over labelled items instead of text, a pure function of (seed, step, row).
 
-An epoch is a random order of all items. Items of like length share a step, so short texts cost little: the order is cut
-into stretches of `STRETCH` steps, each sorted by length, and the steps are shuffled. The last step of an epoch is filled
-up with the first items of its order.
+An epoch is a random order of all items. Items of like length share a step, so short texts cost little: the order is
+cut into stretches of `STRETCH` steps, each sorted by length, and the steps are shuffled. The last step of an epoch is
+filled up with the first items of its order.
 """
 
 from collections.abc import Sequence
@@ -132,7 +132,9 @@ class Mixture:
     def report(self) -> list[str]:
         """Say how many items and steps each task has."""
         shares = ", ".join(f"{name} {count:,}" for name, count in self._steps.items())
-        return [line for feed in self._feeds.values() for line in feed.report()] + [f"steps an epoch: {shares}"]
+        return [line for feed in self._feeds.values() for line in feed.report()] + [
+            f"steps an epoch: {shares}"
+        ]
 
     def _of_epoch(self, epoch: int) -> np.ndarray:
         """Return the number of the task of each step, int64 [steps]."""
@@ -149,7 +151,9 @@ def steps_of(own: dict[str, int], settings: MixSettings) -> dict[str, int]:
         return own
     if settings.kind == "main":
         main = settings.main or next(iter(own))
-        return {name: own[name] if name == main else max(1, round(settings.extra * own[main])) for name in own}
+        return {
+            name: own[name] if name == main else max(1, round(settings.extra * own[main])) for name in own
+        }
     weights = {name: steps ** (1 / settings.temperature) for name, steps in own.items()}
     total, whole = sum(weights.values()), sum(own.values())
     return {name: max(1, round(whole * weight / total)) for name, weight in weights.items()}

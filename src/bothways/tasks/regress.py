@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
+from bothways.metrics.bootstrap import Metric
 from bothways.metrics.correlation import pearson, spearman
 from bothways.model.dtypes import at_least_float32
 from bothways.model.encoder import Encoder
@@ -51,7 +52,7 @@ class Regress(SentenceTask[TextRecord]):
         number = None if record.label is None else (float(record.label) - self.center) / self.unit
         return [(replace(row, label=number),)]
 
-    def wanted(self, items: Sequence[Item], width: int) -> np.ndarray:  # noqa: ARG002 -- numbers have no slots
+    def wanted(self, items: Sequence[Item], width: int) -> np.ndarray:
         """Return each row's number in the training records' deviations, float32 [items]; NaN where it is asked."""
         return np.array([np.nan if row.label is None else row.label for (row,) in items], dtype=np.float32)
 
@@ -64,7 +65,10 @@ class Regress(SentenceTask[TextRecord]):
         return F.mse_loss(at_least_float32(outputs)[:, 0], batch.wanted, reduction="sum")
 
     def predict_record(
-        self, record: TextRecord, items: Sequence[Item], outputs: Sequence[np.ndarray]  # noqa: ARG002 -- one each
+        self,
+        record: TextRecord,
+        items: Sequence[Item],
+        outputs: Sequence[np.ndarray],
     ) -> Prediction:
         """Return the number."""
         return {"number": float(outputs[0][0]) * self.unit + self.center}
@@ -91,10 +95,11 @@ class Regress(SentenceTask[TextRecord]):
 
 def judged(truth: np.ndarray, found: np.ndarray) -> Judged:
     """Compare two vectors of numbers, float64 [records] each."""
+    measures: dict[str, Metric] = {"correlation": correlation, "pearson": pearson, "spearman": spearman}
+    metrics = {name: float(measure(truth, found)) for name, measure in measures.items()}
+    return Judged(metrics, correlation, (truth, found))
 
-    def mean(chosen: np.ndarray) -> float:
-        return (pearson(truth[chosen], found[chosen]) + spearman(truth[chosen], found[chosen])) / 2
 
-    metrics = {"correlation": mean(np.arange(len(truth)))}
-    metrics |= {"pearson": pearson(truth, found), "spearman": spearman(truth, found)}
-    return Judged(metrics, -((truth - found) ** 2), mean)
+def correlation(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Return the mean of Pearson's and Spearman's correlation, [...] of [..., records]."""
+    return (pearson(truth, found) + spearman(truth, found)) / 2

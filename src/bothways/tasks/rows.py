@@ -6,6 +6,7 @@
 CLS stands where a row ends or begins, so padding on its far side leaves it at one slot for all rows.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -126,13 +127,13 @@ def shares(first: int, second: int, limit: int) -> tuple[int, int]:
     return (shorter, limit - shorter) if first <= second else (limit - shorter, shorter)
 
 
-def pad(rows: Sequence[Row], reader_layout: Layout, padding: int, *, multiple: int = 1) -> dict[str, np.ndarray]:
+def pad(rows: Sequence[Row], layout: Layout, padding: int) -> dict[str, np.ndarray]:
     """Return `tokens`, `segments`, `positions` and `parts` [rows, slots] of rows padded to the longest.
 
-    The width is a multiple of `multiple`. Positions count from 0 at the row's first slot, padding included: models whose
-    rows are padded on the left look at distances only.
+    Positions count from 0 at the row's first slot, padding included: models whose rows are padded on the left look at
+    distances only.
     """
-    width = -(-max(len(row) for row in rows) // multiple) * multiple
+    width = max(len(row) for row in rows)
     shape = (len(rows), width)
     padded = {
         "tokens": np.full(shape, padding, dtype=np.int32),
@@ -141,7 +142,7 @@ def pad(rows: Sequence[Row], reader_layout: Layout, padding: int, *, multiple: i
         "parts": np.zeros(shape, dtype=np.int8),
     }
     for number, row in enumerate(rows):
-        place = slots_of(len(row), width, reader_layout)
+        place = slots_of(len(row), width, layout)
         for name in ("tokens", "segments", "parts"):
             padded[name][number, place] = getattr(row, name)
     return padded
@@ -152,7 +153,9 @@ def slots_of(length: int, width: int, layout: Layout) -> slice:
     return slice(0, length) if layout == "cls_first" else slice(width - length, width)
 
 
-def as_batch(examples: TaskExamples, vocabulary: Vocabulary, *, is_causal: bool, asked: np.ndarray) -> TaskBatch:
+def as_batch(
+    examples: TaskExamples, vocabulary: Vocabulary, *, is_causal: bool, asked: np.ndarray
+) -> TaskBatch:
     """Build the batch that shows every slot to all others, or, for models that read from the left, to later ones.
 
     `asked` is int64 [rows, asked]: the queries whose states a task reads.
@@ -187,7 +190,7 @@ def in_segments(batch: TaskBatch, window: int, padding: int) -> list[TaskBatch]:
     documents = torch.where(batch.tokens == padding, -1, 0)
     first = batch.num_slots % window or window
     bounds = [0, *range(first, batch.num_slots + 1, window)]
-    return [_cut(batch, documents, start, stop) for start, stop in zip(bounds, bounds[1:], strict=False)]
+    return [_cut(batch, documents, start, stop) for start, stop in itertools.pairwise(bounds)]
 
 
 def _cut(batch: TaskBatch, documents: Tensor, start: int, stop: int) -> TaskBatch:
@@ -196,7 +199,9 @@ def _cut(batch: TaskBatch, documents: Tensor, start: int, stop: int) -> TaskBatc
     cut = {name: value[:, part] for name in names if (value := getattr(batch, name)) is not None}
     is_last = stop == batch.num_slots
     asked = batch.asked - start if is_last and batch.asked is not None else None
-    return replace(batch, **cut, documents=documents[:, part], asked=asked, carry=0 if is_last else stop - start)
+    return replace(
+        batch, **cut, documents=documents[:, part], asked=asked, carry=0 if is_last else stop - start
+    )
 
 
 def _tensor(array: np.ndarray) -> Tensor:

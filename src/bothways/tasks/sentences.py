@@ -68,7 +68,7 @@ class SentenceTask(Task[R]):
         return real.argmax(axis=1)[:, None]
 
     def summary(self, hidden: Tensor, batch: TaskBatch) -> Tensor:
-        """Return the state of each row that was asked for, [rows, width]; `hidden` may be the row's last segment only."""
+        """Return each row's state that was asked for, [rows, width]; `hidden` may be that of the last segment only."""
         assert batch.asked is not None
         slots = batch.asked - (batch.num_slots - hidden.shape[1])
         return hidden.gather(1, slots[:, :, None].expand(-1, -1, hidden.shape[2]))[:, 0]

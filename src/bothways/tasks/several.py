@@ -1,4 +1,4 @@
-"""Several tasks over one encoder (MT-DNN: Liu et al. 2019, section 3): each has its own head, a step trains one of them."""
+"""Several tasks over one encoder (MT-DNN: Liu et al. 2019, section 3): each has a head, a step trains one of them."""
 
 import dataclasses
 from typing import Any, Literal
@@ -72,5 +72,6 @@ class Several(Objective):
 
 
 def _named(part: Examples | Batch) -> str:
-    assert isinstance(part, TaskExamples | TaskBatch) and part.task is not None
+    assert isinstance(part, TaskExamples | TaskBatch)
+    assert part.task is not None
     return part.task
