@@ -2,17 +2,17 @@
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from bothways import files, runtime
 from bothways.config import Settings
 from bothways.errors import CheckpointError, UsageError
-from bothways.finetuning.build import Built, build, reader_of, tasks_of
+from bothways.finetuning.build import Built, build, build_model, lay_out, make_feed, reader_of, tasks_of
 from bothways.finetuning.data import TaskRecords, read_tasks
 from bothways.finetuning.results import RESULTS, TaskResult, write_results
-from bothways.interop.folder import describe, read_model
+from bothways.interop.folder import describe, load_weights, read_model
 from bothways.metrics.bootstrap import bootstrap
 from bothways.objectives import OBJECTIVES
 from bothways.pretrain import next_folder
@@ -24,6 +24,8 @@ from bothways.training import distributed, run_folder
 from bothways.training.loop import train
 from bothways.training.metrics import Progress, duration
 from bothways.training.state import State
+
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,42 @@ def finetune(recipe: TaskRecipe, out: Path | None, *, resume: bool = False, quie
                 bar.say(line)
             state = train(built.run, bar, checkpoint)
         return _outcome(recipe, tasks, folder, state, began)
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a fine-tuning run would do."""
+
+    recipe: TaskRecipe
+    steps: int
+    """An epoch's."""
+    parameters: int
+    fresh: tuple[str, ...]
+    """Parameters that the model it starts from does not have."""
+    notes: list[str]
+
+    def lines(self) -> list[str]:
+        """Return what was read and what would be trained."""
+        kinds = ", ".join(f"{name} ({part.task.kind})" for name, part in self.recipe.tasks.items())
+        return [
+            *self.notes,
+            f"would train {kinds} from {self.recipe.model}: {self.parameters / 1e6:.1f} M parameters, "
+            f"{self.steps:,} steps an epoch",
+            "nothing was written; leave out --dry-run to do it",
+        ]
+
+
+def foresee(recipe: TaskRecipe, say: Say) -> Foreseen:
+    """Read the records, build the model and say what would happen; writes nothing."""
+    start = run_folder.resolve_run(Path(recipe.model), say)
+    about = describe(start)
+    is_causal = reads_from_the_left(about.objective)
+    tasks = read_tasks(recipe, about.layout, is_causal=is_causal, say=say)
+    model = build_model(recipe, about, start, tasks)
+    fresh = load_weights(start, model.encoder, model.objective)
+    feed = make_feed(recipe, model, lay_out(model, tasks, "train"))
+    count = sum(each.numel() for part in (model.encoder, model.objective) for each in part.parameters())
+    return Foreseen(filled_in(recipe, tasks), feed.steps_per_epoch, count, tuple(fresh), feed.report())
 
 
 def reads_from_the_left(objective: Settings) -> bool:

@@ -8,11 +8,14 @@ from collections.abc import Callable
 
 from bothways.verbs.ask import fill, score
 from bothways.verbs.look import bench, doctor, recipes
+from bothways.verbs.tasks import finetune, predict
 from bothways.verbs.train import compare, demo, prepare, pretrain
 
 VERBS: dict[str, Callable[..., None]] = {
     "pretrain": pretrain,
     "prepare": prepare,
+    "finetune": finetune,
+    "predict": predict,
     "fill": fill,
     "score": score,
     "recipes": recipes,

@@ -1,0 +1,89 @@
+"""`bothways predict`: what a fine-tuned model says of records that may have no labels."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bothways import files
+from bothways.config import build
+from bothways.errors import CheckpointError, UsageError
+from bothways.finetuning.build import reader_of, tasks_of
+from bothways.interop.folder import Model, read_model
+from bothways.recipe_files import parse_words
+from bothways.records.columns import ColumnSettings
+from bothways.records.read import read
+from bothways.runtime import choose_device
+from bothways.tasks import Task
+from bothways.tasks.answering import predict
+from bothways.training.run_folder import resolve_run
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model said of each record."""
+
+    predictions: list[dict[str, Any]]
+    """One object a record: `where` it stands, and what the task says of it."""
+    out: Path | None
+    """Where they were written."""
+
+    def lines(self) -> list[str]:
+        """Return them as JSON lines, or where they are."""
+        if self.out is not None:
+            return [f"{len(self.predictions):,} predictions: {self.out}"]
+        return [json.dumps(each, ensure_ascii=False) for each in self.predictions]
+
+
+def predict_file(
+    run: Path,
+    path: str,
+    words: Sequence[str] = (),
+    *,
+    name: str | None = None,
+    out: Path | None = None,
+    say: Say = lambda _line: None,
+) -> Predictions:
+    """Answer every record of a file with a fine-tuned model, and write JSON lines to `out` where it is given.
+
+    `name` is the task's, of a model of several. `words` such as `columns.text=review` say what is read.
+    """
+    folder = resolve_run(run, say)
+    model, missing = read_model(folder)
+    task = task_named(model, name, folder, missing)
+    columns = build(ColumnSettings, parse_words(words).get("columns", {}), "predict")
+    labelled = read(path, task.settings.kind, columns, labelled=False)  # type: ignore[arg-type] -- one of TASKS
+    for line in labelled.reading.lines():
+        say(line)
+    encoder = model.encoder.to(choose_device())
+    said = predict(task.to(choose_device()), encoder, labelled.records, reader_of(model, task))
+    predictions = [
+        {"where": record.where, **each} for record, each in zip(labelled.records, said, strict=True)
+    ]
+    if out is not None:
+        files.write_text(out, "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in predictions))
+    return Predictions(predictions, out)
+
+
+def task_named(model: Model, name: str | None, folder: Path, missing: Sequence[str]) -> Task[Any]:
+    """Return the task that is asked for; raise `UsageError` where it must be named, or is not there."""
+    objective: Any = model.objective
+    if not isinstance(objective, Task) and not hasattr(objective, "tasks"):
+        raise CheckpointError(
+            f"{folder} was pretrained and does no task yet; train it first: bothways finetune, "
+            "or ask it with bothways fill and bothways score"
+        )
+    lacking = [each for each in missing if each.startswith("objective.")]
+    if lacking:
+        raise CheckpointError(f"{folder} lacks {lacking[0]} of its head; give a whole copy")
+    tasks = tasks_of(objective)
+    if name in tasks or (name is None and len(tasks) == 1):
+        return tasks[name] if name in tasks else next(iter(tasks.values()))
+    known = ", ".join(str(each) for each in tasks if each is not None)
+    raise UsageError(
+        f"{folder} does {f'several tasks: {known}' if known else 'one task'}; "
+        + ("name one with --as" if known else "leave out --as")
+    )

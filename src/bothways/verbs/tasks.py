@@ -1,0 +1,108 @@
+"""Verbs that teach a model a task and use it: `finetune`, `predict`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bothways.errors import UsageError
+from bothways.verbs.output import show, voice
+from bothways.verbs.words import DryRun, Json, Out, Quiet, Run, Words
+
+
+def finetune(
+    run: Run,
+    words: Words = None,
+    task: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="classify, regress, tag, answer, choose or embed; else guessed."),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="Labelled records to learn from; short for data.train=PATH."),
+    ] = None,
+    dev: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="Records that choose the best checkpoint; else a tenth."),
+    ] = None,
+    test: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Records that are judged at the end.")
+    ] = None,
+    tasks: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A recipe of several tasks, or a run's recipe.yaml.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(metavar="K", help="Runs with the seeds 1 to K.")] = 1,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad row.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest whole checkpoint.")] = False,
+    out: Out = None,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Train a pretrained model to a task, or to several.
+
+    Tables have their columns guessed and shown; name them with data.columns.text and so on.
+
+    \b
+    bothways finetune runs/bert-small-1 --task classify --data train.csv --dev dev.csv
+    bothways finetune runs/bert-small-1 --data train.conll --task tag training.epochs=5
+    bothways finetune runs/bert-small-1 --tasks tasks.yaml --out runs/several
+    """
+    from bothways.finetuning.command import finetune as train
+    from bothways.finetuning.command import foresee
+    from bothways.finetuning.recipes import asked_for
+    from bothways.finetuning.seeds import finetune_seeds
+
+    given = {"train": data, "dev": dev, "test": test}
+    recipe = asked_for(
+        run,
+        kind=task,
+        data={name: path for name, path in given.items() if path is not None}
+        | ({"strict": True} if strict else {}),
+        file=tasks,
+        words=words or [],
+    )
+    if dry_run:
+        foreseen = foresee(recipe, voice(quiet, json))
+        show(foreseen, foreseen.lines(), quiet=quiet, json=json)
+        return
+    if seeds > 1:
+        if resume:
+            raise UsageError("--seeds goes on by itself where it was interrupted; leave out --resume")
+        several = finetune_seeds(recipe, seeds, out, voice(quiet, json), quiet=quiet or json)
+        show(several, several.lines(), quiet=quiet, json=json)
+        return
+    if resume and out is None:
+        raise UsageError("--resume needs the folder of the run; give it with --out")
+    result = train(recipe, out, resume=resume, quiet=quiet or json)
+    show(result, result.lines(), quiet=quiet, json=json)
+
+
+def predict(
+    run: Run,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Records; they need no labels.")],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY=VALUE", help="What is read, such as columns.text=review.", show_default=False
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--as", metavar="TASK", help="Which task, of a model of several.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write JSON lines; else they are printed.")
+    ] = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Ask a fine-tuned model about records.
+
+    \b
+    bothways predict runs/classify-1 new.csv --out predictions.jsonl
+    bothways predict runs/several new.csv --as sentiment
+    """
+    from bothways.finetuning.predicting import predict_file
+
+    result = predict_file(run, file, words or [], name=name, out=out, say=voice(quiet, json))
+    show(result, result.lines(), quiet=quiet, json=json)
