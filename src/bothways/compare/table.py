@@ -1,14 +1,14 @@
 """One row a recipe: size, speed, and what it pays for held-out text. A pure function of results."""
 
-import math
 from collections.abc import Sequence
-from statistics import mean, median, stdev
+from statistics import median
 
 from rich.table import Table
 
 from bothways.compare.results import Result
-from bothways.evaluate.estimate import Estimate, student_975
+from bothways.evaluate.estimate import Estimate
 from bothways.evaluate.score import NONE
+from bothways.metrics.student import student_interval
 
 COLUMNS = {
     "leave_one_out_nats": "leave\none out",
@@ -66,9 +66,8 @@ def over_seeds(estimates: Sequence[Estimate | None]) -> str:
         return NONE
     if len(known) == 1:
         return str(known[0])
-    means = [estimate.mean for estimate in known]
-    margin = student_975(len(means) - 1) * stdev(means) / math.sqrt(len(means))
-    return f"{mean(means):.3f} ± {margin:.3f}"
+    interval = student_interval([estimate.mean for estimate in known])
+    return f"{interval.value:.3f} ± {interval.margin:.3f}"
 
 
 def _estimate(result: Result, key: str) -> Estimate | None:

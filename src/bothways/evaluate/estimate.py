@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_NORMAL_975 = 1.959963984540054
+from bothways.metrics.student import student_quantile
 
 
 @dataclass(frozen=True)
@@ -44,21 +44,5 @@ def estimate(values: np.ndarray, weights: np.ndarray, windows: np.ndarray) -> Es
     if clusters > 1:
         residuals = sums - mean * counts
         variance = clusters / (clusters - 1) * float((residuals**2).sum()) / total**2
-        margin = student_975(clusters - 1) * math.sqrt(variance)
+        margin = student_quantile(clusters - 1) * math.sqrt(variance)
     return Estimate(mean, margin, round(total), clusters)
-
-
-def student_975(freedom: int) -> float:
-    """Return the 97.5% quantile of Student's t, by Fisher's expansion around the normal quantile.
-
-    Abramowitz and Stegun, 26.7.5. Within 0.3% from 4 degrees of freedom upwards; below, where the expansion
-    is poor, the values of the table.
-    """
-    exact = {1: 12.706204736, 2: 4.302652730, 3: 3.182446305}
-    if freedom in exact:
-        return exact[freedom]
-    z = _NORMAL_975
-    first = (z**3 + z) / 4
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    return z + first / freedom + second / freedom**2 + third / freedom**3

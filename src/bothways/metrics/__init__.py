@@ -1,0 +1,62 @@
+"""Scores by the book, and how sure they are.
+
+All scores are shares from 0 to 1 (correlations from -1 to 1), higher is better, and nothing divides by zero: a share
+of nothing is 0. Metrics take a batch of resamples as easily as one test set, which is what intervals and tests need.
+"""
+
+from bothways.metrics.answers import AnswerScores, answer_scores, exact_match, normalise, token_f1
+from bothways.metrics.bootstrap import Metric, Run, bootstrap, mean
+from bothways.metrics.classification import accuracy, f1, macro_f1, matthews
+from bothways.metrics.correlation import pearson, spearman
+from bothways.metrics.entities import (
+    Entity,
+    EntityReport,
+    EntityScores,
+    entities_in,
+    entity_counts,
+    entity_f1,
+    entity_report,
+)
+from bothways.metrics.holm import holm
+from bothways.metrics.interval import Interval, small_test_set
+from bothways.metrics.no_answer import Threshold, best_threshold, scores_at
+from bothways.metrics.paired import Comparison, compare, mcnemar
+from bothways.metrics.student import student_interval, student_quantile
+from bothways.metrics.tag_schemes import to_iob2
+
+__all__ = [
+    "AnswerScores",
+    "Comparison",
+    "Entity",
+    "EntityReport",
+    "EntityScores",
+    "Interval",
+    "Metric",
+    "Run",
+    "Threshold",
+    "accuracy",
+    "answer_scores",
+    "best_threshold",
+    "bootstrap",
+    "compare",
+    "entities_in",
+    "entity_counts",
+    "entity_f1",
+    "entity_report",
+    "exact_match",
+    "f1",
+    "holm",
+    "macro_f1",
+    "matthews",
+    "mcnemar",
+    "mean",
+    "normalise",
+    "pearson",
+    "scores_at",
+    "small_test_set",
+    "spearman",
+    "student_interval",
+    "student_quantile",
+    "to_iob2",
+    "token_f1",
+]
