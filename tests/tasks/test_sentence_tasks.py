@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from small_tasks import make_model, make_reader, records
 
 from bothways.errors import DataError, UsageError
-from bothways.records.types import TextRecord
+from bothways.records.types import TextRecord, unlabelled
 from bothways.tasks import Classify, Regress, build_several
 from bothways.tasks.answering import predict
 from bothways.tasks.classify import ClassifySettings
@@ -75,8 +75,10 @@ def test_predictions_are_probabilities_and_numbers_in_their_own_unit():
     assert sum(said["probabilities"].values()) == pytest.approx(1.0)
     assert said["label"] == max(said["probabilities"], key=said["probabilities"].get)
     model = make_model("bert", RegressSettings(center=100.0, unit=5.0))
-    (said,) = predict(model.objective, model.encoder, records(1), make_reader(model))
-    raw = float(outputs(model, batch_of(model, [TextRecord("", records(1)[0].text, label="0")]))[0, 0])
+    asked = [unlabelled(record) for record in records(1)]
+    (said,) = predict(model.objective, model.encoder, asked, make_reader(model))
+    batch = batch_of(model, [TextRecord("", records(1)[0].text, label="0")])
+    raw = outputs(model, batch)[0, 0].item()
     assert said["number"] == pytest.approx(100 + 5 * raw, rel=1e-5)
 
 
