@@ -144,13 +144,13 @@ class _Trainer:
         batches = batches[: schedule.micro_batches(settings, self._used(), len(batches))]
         totals = self.stepper.totals(batches)
         state.step += 1
-        state.tokens += int(totals["tokens"])
+        state.tokens += totals.tokens
         done = self.stepper.step(batches, totals, schedule.share(settings, self._used(), self.warmup))
-        self.interval.tokens += totals["tokens"]
+        self.interval.tokens += totals.tokens
         self.interval.gradient_norm = done.norm
         if done.is_finite:
             state.failing = 0
-            self.interval.add(done.sums, totals)
+            self.interval.add(done.sums, totals.scored)
         else:
             self._skip()
 
