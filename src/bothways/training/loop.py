@@ -30,7 +30,6 @@ from bothways.training.distributed import Place
 from bothways.training.interval import Interval
 from bothways.training.metrics import MetricsLog, Progress
 from bothways.training.run_folder import Best
-from bothways.training.schedule import Budget
 from bothways.training.settings import TrainingSettings
 from bothways.training.signals import StopRequest
 from bothways.training.state import State, join_ranks, memories_of, memory_tensors, of_rank
@@ -61,7 +60,7 @@ class Run:
 
 
 def train(run: Run, progress: Progress, resume_from: Path | None = None) -> State:
-    """Train until the budget is used up; return where the run stands then.
+    """Train until the budget, which is not in epochs, is used up; return where the run stands then.
 
     `resume_from` is a checkpoint of this run, whose weights the model already has. Raises `Interrupted` after a
     signal, with everything saved, and `NumericError` when the loss stays non-finite.
@@ -86,7 +85,7 @@ class _Trainer:
     def __init__(self, run: Run, progress: Progress) -> None:
         settings = run.settings
         self.run, self.progress = run, progress
-        self.budget = Budget(settings.steps, settings.tokens, settings.minutes)
+        self.budget = settings.budget
         self.warmup = schedule.warmup_share(settings.schedule, self.budget)
         self.cap = _step_cap()
         count = len(run.loader.micro_batches)
