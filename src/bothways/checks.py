@@ -200,6 +200,11 @@ def _check_budget(recipe: Recipe) -> None:
         training.budget.epochs is None
     ):  # their steps, in which a warm-up must fit, are not known before the text is
         warmup_share(training.schedule, training.budget)
+    if training.stop_after is not None and training.evaluate_every is None:
+        raise UsageError(
+            f"training.stop_after={training.stop_after} counts evaluations, and with training.evaluate_every=null "
+            "there is one at the end only; set training.evaluate_every, or training.stop_after=null"
+        )
 
 
 def needs_of_format(settings: Any) -> frozenset[str]:

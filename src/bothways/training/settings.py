@@ -54,6 +54,8 @@ class TrainingSettings(Settings):
     """Steps between held-out evaluations; null: only at the end."""
     save_every: int | None = Field(default=1000, gt=0)
     """Steps between checkpoints; null: only at the end, and where an evaluation was the best so far."""
+    stop_after: int | None = Field(default=None, gt=0)
+    """Evaluations in a row without a better number after which training ends early; null: the budget is used up."""
     keep: int = Field(default=2, gt=0)
     """How many of the last checkpoints stay; the best one stays besides."""
     patience: int = Field(default=5, gt=0)
