@@ -64,7 +64,7 @@ def texts_of_file(
         if path.stat().st_size == 0:
             report.empty_files += 1
             return
-        with _opened(path, damage) as stream:
+        with opened(path, damage) as stream:
             if kind is None or kind == "txt":
                 yield from read_plain(text_chunks(stream, report))
             else:
@@ -100,7 +100,8 @@ class _UntilDamage(io.RawIOBase):
         super().close()
 
 
-def _opened(path: Path, damage: list[Exception]) -> BinaryIO:
+def opened(path: Path, damage: list[Exception]) -> BinaryIO:
+    """Open a file for reading, looking through .gz and .zst; it ends where it is damaged, which `damage` then holds."""
     name = path.name.lower()
     if name.endswith(".gz"):
         return io.BufferedReader(_UntilDamage(gzip.open(path, "rb"), damage), 2**17)
