@@ -1,4 +1,4 @@
-"""The Python sources that this installation always has: the standard library and the packages that Bothways trains with.
+"""The Python sources that this installation always has: the standard library and what Bothways trains with.
 
 Extras and whatever else is installed beside us do not count, so that two installations of the same versions
 have the same embedded corpus. Nor do packages that we have come to need since: every number ever measured on
