@@ -103,7 +103,7 @@ def guess(
 
 def _with_task(table: Table, columns: Columns, file: str, task: Task | None, labelled: bool) -> Columns:
     """Decide the task by the labels, and say what they are."""
-    if columns.pair is None and task == "embed":
+    if labelled and columns.pair is None and task == "embed":
         _refuse(table, file, "second text")
     if columns.label is None:
         if labelled and columns.pair is None:
