@@ -21,6 +21,8 @@ from bothways.metrics.holm import holm
 from bothways.metrics.interval import Interval, small_test_set
 from bothways.metrics.no_answer import Threshold, best_threshold, scores_at
 from bothways.metrics.paired import Comparison, compare, mcnemar
+from bothways.metrics.retrieval import found_first, mean_reciprocal_rank, ranks
+from bothways.metrics.shared_words import SharedWords
 from bothways.metrics.student import student_interval, student_quantile
 from bothways.metrics.tag_schemes import to_iob2
 
@@ -33,6 +35,7 @@ __all__ = [
     "Interval",
     "Metric",
     "Run",
+    "SharedWords",
     "Threshold",
     "accuracy",
     "answer_scores",
@@ -45,13 +48,16 @@ __all__ = [
     "entity_report",
     "exact_match",
     "f1",
+    "found_first",
     "holm",
     "macro_f1",
     "matthews",
     "mcnemar",
     "mean",
+    "mean_reciprocal_rank",
     "normalise",
     "pearson",
+    "ranks",
     "scores_at",
     "small_test_set",
     "spearman",

@@ -5,7 +5,9 @@ from typing import Any
 
 from bothways.model.encoder import Encoder
 from bothways.tasks.base import Judged, Prediction, Task, TaskSettings
+from bothways.tasks.choose import Choose, ChooseSettings
 from bothways.tasks.classify import Classify, ClassifySettings
+from bothways.tasks.embed import Embed, EmbedSettings
 from bothways.tasks.regress import Regress, RegressSettings
 from bothways.tasks.several import Several, SeveralSettings
 from bothways.vocabulary import Vocabulary
@@ -13,6 +15,8 @@ from bothways.vocabulary import Vocabulary
 TASKS: dict[str, tuple[type[TaskSettings], type[Task[Any]]]] = {
     "classify": (ClassifySettings, Classify),
     "regress": (RegressSettings, Regress),
+    "choose": (ChooseSettings, Choose),
+    "embed": (EmbedSettings, Embed),
 }
 
 __all__ = [
