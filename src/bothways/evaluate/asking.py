@@ -6,7 +6,7 @@ training changes nothing.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bothways.batch import IGNORED, Batch, Examples
+from bothways.batch import IGNORED, Batch, Examples, Memory
 from bothways.evaluate.windows import SPECIALS
 from bothways.model.encoder import Encoder
 from bothways.objectives.base import Objective
+from bothways.objectives.quiet import without_training
 from bothways.text.tokenizer import Layout
 from bothways.vocabulary import Vocabulary
 
@@ -27,6 +28,14 @@ class ReadsLeftToRight(Protocol):
 
     def left_to_right(self, examples: Examples) -> Batch:
         """Ask for every token that is not special, given the slots before it; without any, it may be left out."""
+        ...
+
+
+class ReadsInOrder(Protocol):
+    """What an objective with "orders" among its answers can do besides."""
+
+    def in_order(self, examples: Examples, ranks: np.ndarray) -> Batch:
+        """Ask for every slot of positive rank (int64 [rows, slots]), given those of lower rank and of rank 0."""
         ...
 
 
@@ -99,6 +108,18 @@ def _ask(subject: Subject, questions: Sequence[Question]) -> tuple[Tensor, np.nd
     return log_probabilities[batch.targets != IGNORED], examples.tokens[asked].astype(np.int64)
 
 
+def truth_nats(subject: Subject, batch: Batch, memory: Memory | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what each scored token of a batch costs, float32 [scored], the token, and its row, int64 [scored] each.
+
+    To be called while `asking`.
+    """
+    log_probabilities = subject.objective.predict(subject.encoder, batch, memory).float()
+    kept = batch.targets != IGNORED
+    targets, queries = batch.targets[kept], batch.num_slots + batch.num_probes
+    nats = -log_probabilities[kept].gather(1, targets[:, None])[:, 0]
+    return nats, targets, batch.scored[kept] // queries
+
+
 def surround(texts: Sequence[np.ndarray], vocabulary: Vocabulary, layout: Layout, carry: int = 0) -> Examples:
     """Put special tokens around each text: `[CLS] text [SEP]`, or `text <sep> <cls>` with segments 0, 0, 2.
 
@@ -123,17 +144,6 @@ def text_begin(layout: Layout) -> int:
     return 1 if layout == "cls_first" else 0
 
 
-@contextmanager
-def asking(subject: Subject) -> Iterator[None]:
-    """Switch dropout, gradients and autocast off; give every module its mode back afterwards."""
-    roots = (subject.encoder, subject.objective)
-    modules = [module for root in roots for module in root.modules()]
-    was_training = [module.training for module in modules]
-    for root in roots:
-        root.eval()
-    try:
-        with torch.inference_mode(), torch.autocast(subject.device.type, enabled=False):
-            yield
-    finally:
-        for module, training in zip(modules, was_training, strict=True):
-            module.training = training
+def asking(subject: Subject) -> AbstractContextManager[None]:
+    """Switch dropout, gradients and autocast off for a while."""
+    return without_training(subject.encoder, subject.objective)

@@ -10,7 +10,7 @@ methods below that are not implemented here, and enter it in `TASKS` of `tasks/_
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -77,8 +77,6 @@ class Task(Objective, Generic[R]):
 
     settings: TaskSettings
     offers = frozenset()
-    better: ClassVar[str] = "higher"
-    """Which values of the deciding metric are better."""
     by_slot: ClassVar[bool] = False
     """Whether the head says something of each slot of a row: `outputs` are [rows, slots, ...] then, and what
     `predict_record` sees, and teachers say, is [slots, ...] of a row without padding."""
