@@ -10,7 +10,7 @@ methods below that are not implemented here, and enter it in `TASKS` of `tasks/_
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
