@@ -100,12 +100,12 @@ def test_training_records_say_how_many_choices_there_are():
 
 def test_the_trivial_answer_is_the_better_of_a_place_and_chance():
     task = model_of().objective
-    assert task.baseline([TWO, FOUR, THREE]) == {"accuracy": pytest.approx(2 / 3)}
+    assert task.baseline([TWO, FOUR, THREE], []) == {"accuracy": pytest.approx(2 / 3)}
     even = [ChoiceRecord("", "", "q", ("a", "b"), 0), ChoiceRecord("", "", "q", ("a", "b"), 1)]
-    assert task.baseline(even) == {"accuracy": 0.5}
+    assert task.baseline(even, []) == {"accuracy": 0.5}
     spread = [ChoiceRecord("", "", "q", ("a", "b"), 0), ChoiceRecord("", "", "q", ("a", "b"), 1)]
     spread += [ChoiceRecord("", "", "q", ("a", "b", "c", "d"), place) for place in (2, 3)]
-    assert task.baseline(spread) == {"accuracy": pytest.approx((0.5 + 0.5 + 0.25 + 0.25) / 4)}
+    assert task.baseline(spread, []) == {"accuracy": pytest.approx((0.5 + 0.5 + 0.25 + 0.25) / 4)}
 
 
 def test_accuracy_counts_right_choices():

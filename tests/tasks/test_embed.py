@@ -150,8 +150,8 @@ def test_scored_pairs_are_judged_by_spearman_and_others_by_what_they_find():
 
 def test_the_trivial_answer_is_the_share_of_words():
     task = make_model("bert", EmbedSettings()).objective
-    assert list(task.baseline(SCORED)) == ["spearman", "pearson"]
-    found = task.baseline([TextRecord("", "a b c", "b c"), TextRecord("", "d", "d e")])
+    assert list(task.baseline(SCORED, [])) == ["spearman", "pearson"]
+    found = task.baseline([TextRecord("", "a b c", "b c"), TextRecord("", "d", "d e")], [])
     assert found == {"reciprocal_rank": 1.0, "accuracy": 1.0}
 
 

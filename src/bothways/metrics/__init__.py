@@ -25,6 +25,7 @@ from bothways.metrics.retrieval import found_first, mean_reciprocal_rank, ranks
 from bothways.metrics.shared_words import SharedWords
 from bothways.metrics.student import student_interval, student_quantile
 from bothways.metrics.tag_schemes import to_iob2
+from bothways.metrics.word_labels import label_counts, label_f1, word_accuracy
 
 __all__ = [
     "AnswerScores",
@@ -50,6 +51,8 @@ __all__ = [
     "f1",
     "found_first",
     "holm",
+    "label_counts",
+    "label_f1",
     "macro_f1",
     "matthews",
     "mcnemar",
@@ -65,4 +68,5 @@ __all__ = [
     "student_quantile",
     "to_iob2",
     "token_f1",
+    "word_accuracy",
 ]

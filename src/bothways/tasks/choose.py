@@ -100,7 +100,7 @@ class Choose(SentenceTask[ChoiceRecord]):
         """Find the most choices that a question has."""
         return settings.model_copy(update={"choices": max(len(record.choices) for record in records)})
 
-    def baseline(self, records: Sequence[ChoiceRecord]) -> Mapping[str, float]:
+    def baseline(self, records: Sequence[ChoiceRecord], train: Sequence[ChoiceRecord]) -> Mapping[str, float]:
         """Return the better of always naming the most frequent place and what chance gives."""
         truth = truth_of(records)
         most = float(np.bincount(truth).max() / len(truth))
