@@ -101,9 +101,8 @@ class Choose(SentenceTask[ChoiceRecord]):
         return settings.model_copy(update={"choices": max(len(record.choices) for record in records)})
 
     def baseline(self, records: Sequence[ChoiceRecord], train: Sequence[ChoiceRecord]) -> Mapping[str, float]:
-        """Return the better of always naming the most frequent place and what chance gives."""
-        truth = truth_of(records)
-        most = float(np.bincount(truth).max() / len(truth))
+        """Return the better of always naming the place that is most frequent in training and what chance gives."""
+        most = float(np.mean(truth_of(records) == np.bincount(truth_of(train)).argmax()))
         chance = float(np.mean([1 / len(record.choices) for record in records]))
         return {"accuracy": max(most, chance)}
 
