@@ -67,6 +67,8 @@ class Task(Objective, Generic[R]):
 
     settings: TaskSettings
     offers = frozenset()
+    measures: ClassVar[Mapping[str, Metric]]
+    """What may decide which checkpoint is best, by name: each takes the arrays of a `Judged.run`."""
     better: ClassVar[str] = "higher"
     """Which values of the deciding metric are better."""
 
