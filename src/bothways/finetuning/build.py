@@ -1,5 +1,6 @@
 """From a recipe of tasks and their records to the parts of a run."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -75,21 +76,28 @@ def build_model(
 
 
 def reader_of(model: Model, task: Task[Any]) -> Reader:
-    """Return how a model reads a task's texts; raise `UsageError` where the task's rows are longer than it can."""
-    settings: Any = model.encoder.settings
-    longest = getattr(settings, "max_positions", None)
-    if longest is not None and task.settings.length > longest:
-        raise UsageError(
-            f"task.length={task.settings.length} is longer than the {longest} positions that the model learned; "
-            f"set task.length={longest}"
-        )
-    if getattr(task.settings, "long_texts", "cut") == "memory" and not getattr(settings, "memory", 0):
-        raise UsageError(
-            "task.long_texts=memory needs a model that remembers: one of backbone transformer_xl, with memory=N "
-            "where it was trained without; or leave it out, and longer texts are cut"
-        )
-    has_segments = "segments" in offers_of(settings)
+    """Return how a model reads a task's texts."""
+    has_segments = "segments" in offers_of(model.encoder.settings)
     return Reader(model.tokenizer, model.vocabulary, model.layout, has_segments, task.settings.length)
+
+
+def check(recipe: TaskRecipe, about: Description) -> None:
+    """Refuse tasks that the model cannot do, before any work; raise `UsageError` that names the fix."""
+    settings: Any = encoder_settings(recipe, about)
+    longest = getattr(settings, "max_positions", None)
+    for name, part in recipe.tasks.items():
+        if "." in name or not name:
+            raise UsageError(f"a task is called {name!r}; choose a name without a dot")
+        if longest is not None and part.task.length > longest:
+            raise UsageError(
+                f"task.length={part.task.length} is longer than the {longest} positions that the model learned; "
+                f"set task.length={longest}"
+            )
+        if getattr(part.task, "long_texts", "cut") == "memory" and not getattr(settings, "memory", 0):
+            raise UsageError(
+                "task.long_texts=memory needs a model that remembers: one of backbone transformer_xl, with memory=N "
+                "where it was trained without; or leave it out, and longer texts are cut"
+            )
 
 
 def lay_out(model: Model, tasks: Mapping[str, TaskRecords], part: str) -> dict[str, list[list[Item]]]:
@@ -156,6 +164,7 @@ def build(
         module.to(place.device).train()
     items = {part: lay_out(model, tasks, part) for part in ("train", "dev")}
     feed = make_feed(recipe, model, items["train"])
+    settings = settings.in_steps(feed.steps_per_epoch)
     if settings.evaluate_every is None:
         settings = settings.model_copy(update={"evaluate_every": feed.steps_per_epoch})
     loader = Loader(
@@ -184,6 +193,9 @@ def build(
             facts=_facts(recipe, model, tasks),
         ),
         evaluate=make_judge(model, tasks, items["dev"]),
+        better="higher",
+        judged="dev",
+        go_on=f"finetune --tasks {shlex.quote(str(out / 'recipe.yaml'))} --out {shlex.quote(str(out))} --resume",
     )
     runtime.seed_everything(recipe.seed, place.rank)
     return Built(run, model, feed, tuple(missing))

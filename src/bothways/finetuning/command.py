@@ -9,7 +9,16 @@ from pathlib import Path
 from bothways import files, runtime
 from bothways.config import Settings
 from bothways.errors import CheckpointError, UsageError
-from bothways.finetuning.build import Built, build, build_model, lay_out, make_feed, reader_of, tasks_of
+from bothways.finetuning.build import (
+    Built,
+    build,
+    build_model,
+    check,
+    lay_out,
+    make_feed,
+    reader_of,
+    tasks_of,
+)
 from bothways.finetuning.data import TaskRecords, read_tasks
 from bothways.finetuning.results import RESULTS, TaskResult, write_results
 from bothways.interop.folder import describe, load_weights, read_model
@@ -54,6 +63,7 @@ def finetune(recipe: TaskRecipe, out: Path | None, *, resume: bool = False, quie
     began = time.monotonic()
     start = run_folder.resolve_run(Path(recipe.model))
     about = describe(start)
+    check(recipe, about)
     with (
         distributed.joined(recipe.training.device) as place,
         Progress(quiet=quiet or not place.is_main) as bar,
@@ -101,6 +111,7 @@ def foresee(recipe: TaskRecipe, say: Say) -> Foreseen:
     """Read the records, build the model and say what would happen; writes nothing."""
     start = run_folder.resolve_run(Path(recipe.model), say)
     about = describe(start)
+    check(recipe, about)
     is_causal = reads_from_the_left(about.objective)
     tasks = read_tasks(recipe, about.layout, is_causal=is_causal, say=say)
     model = build_model(recipe, about, start, tasks)

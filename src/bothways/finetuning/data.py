@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bothways.errors import UsageError
-from bothways.records.read import read
+from bothways.records.columns import ColumnSettings
+from bothways.records.read import Labelled, read
 from bothways.records.split import limit, repeated_line, split
-from bothways.task_recipe import TaskData, TaskPart, TaskRecipe
+from bothways.task_recipe import TaskPart, TaskRecipe
 from bothways.tasks import TASKS, TaskSettings
 from bothways.text.tokenizer import Layout
 
@@ -47,8 +48,13 @@ def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     data, kind = part.data, part.task.kind
     if data.train is None:
         raise UsageError(f"task {name} has no records to learn from; give a file with --data, or data.train")
-    train = read_part(data.train, kind, data, say)
-    dev, test = (read_part(path, kind, data, say) if path else None for path in (data.dev, data.test))
+    labelled = read_part(data.train, kind, data.columns, strict=data.strict, say=say)
+    dev, test = (
+        # Their columns are those of the training records, whatever they look like.
+        read_part(path, kind, labelled.columns, strict=data.strict, say=say).records if path else None
+        for path in (data.dev, data.test)
+    )
+    train = labelled.records
     if dev is None:
         parts = split(train, test=test)
         train, dev, test = parts.train, parts.dev, parts.test
@@ -70,12 +76,12 @@ def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     return TaskRecords(settings, train, dev, test)
 
 
-def read_part(path: str, kind: Any, data: TaskData, say: Say) -> list[Any]:
+def read_part(path: str, kind: Any, columns: ColumnSettings, *, strict: bool, say: Say) -> Labelled:
     """Read one file of records, and say what was met in it."""
-    labelled = read(path, kind, data.columns, strict=data.strict)
+    labelled = read(path, kind, columns, strict=strict)
     for line in labelled.reading.lines():
         say(line)
-    return labelled.records
+    return labelled
 
 
 def _judged(records: list[Any], most: int | None, part: str, say: Say) -> list[Any]:

@@ -10,7 +10,7 @@ methods below that are not implemented here, and enter it in `TASKS` of `tasks/_
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -69,8 +69,6 @@ class Task(Objective, Generic[R]):
     offers = frozenset()
     measures: ClassVar[Mapping[str, Metric]]
     """What may decide which checkpoint is best, by name: each takes the arrays of a `Judged.run`."""
-    better: ClassVar[str] = "higher"
-    """Which values of the deciding metric are better."""
 
     def __init__(
         self, settings: TaskSettings, vocabulary: Vocabulary, encoder: Encoder, extras: dict[str, Auxiliary]
