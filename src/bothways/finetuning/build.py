@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from bothways.model.backbones import build_encoder, offers_of
 from bothways.model.settings import EncoderSettings
 from bothways.objectives.base import Objective
 from bothways.task_recipe import TaskRecipe
-from bothways.tasks import Several, Task, build_several, build_task
+from bothways.tasks import Several, SeveralSettings, Task, TaskSettings, build_several, build_task
 from bothways.tasks.answering import predict_items
 from bothways.tasks.feed import Feed, Mixture
 from bothways.tasks.rows import Item, Reader
@@ -131,6 +130,7 @@ def make_judge(
             tasks_of(model.objective).items(), tasks.items(), strict=True
         ):
             said = predict_items(task, model.encoder, records.dev, items[name])
+            settle(model.objective, key, task.tuned(records.dev, said))
             found[key] = task.judge(records.dev, said).metrics
         if None in found:
             return found[None]
@@ -140,6 +140,14 @@ def make_judge(
         return {"mean": sum(first.values()) / len(first), **first}
 
     return judge
+
+
+def settle(objective: Objective, name: str | None, settings: TaskSettings) -> None:
+    """Give a task of a model, which has no name where it is alone, the settings that were tuned for it."""
+    tasks_of(objective)[name].settings = settings
+    if isinstance(objective, Several):
+        known = {**objective.settings.tasks, str(name): settings.model_dump(mode="json")}
+        objective.settings = SeveralSettings(tasks=known)
 
 
 def build(
@@ -167,6 +175,7 @@ def build(
     settings = settings.in_steps(feed.steps_per_epoch)
     if settings.evaluate_every is None:
         settings = settings.model_copy(update={"evaluate_every": feed.steps_per_epoch})
+    facts = _facts(recipe, model, tasks)
     loader = Loader(
         feed,
         model.objective.corrupt,
@@ -185,13 +194,8 @@ def build(
         out,
         place,
         runtime.choose_precision(place.device, settings.precision),
-        write_model=partial(
-            write_model,
-            model=model,
-            objective=model.objective.settings,
-            extras=(),
-            facts=_facts(recipe, model, tasks),
-        ),
+        # The settings are those of the moment: judging may have tuned them.
+        write_model=lambda place: write_model(place, model, model.objective.settings, (), facts=facts),
         evaluate=make_judge(model, tasks, items["dev"]),
         better="higher",
         judged="dev",

@@ -231,7 +231,7 @@ def judge_checkpoint(
                     score=interval.value,
                     low=interval.low,
                     high=interval.high,
-                    baseline=task.baseline(chosen)[metric],
+                    baseline=task.baseline(chosen, records.train)[metric],
                     examples=len(chosen),
                     trained_on=len(records.train),
                     seconds=round(time.monotonic() - began, 1),

@@ -44,6 +44,19 @@ PURPOSES: dict[str, Purpose] = {
         "Its one logit is a number in deviations from the mean of the training records: multiply it by `unit` and add "
         "`center`, which stand in `config.json` under `bothways`.",
     ),
+    "tag": Purpose(
+        "AutoModelForTokenClassification",
+        "token-classification",
+        '`pipeline("token-classification", model=".")` gives a label for each token: that of a word is its first '
+        "token's, or, where the model reads from the left, its last one's.",
+    ),
+    "answer": Purpose(
+        "AutoModelForQuestionAnswering",
+        "question-answering",
+        "Question and passage make one row, in that order; XLNet's (`XLNetForQuestionAnsweringSimple`) begins with the "
+        "passage. Where there may be no answer, the slot of CLS scores that, and `threshold` stands in `config.json` "
+        "under `bothways`.",
+    ),
 }
 
 

@@ -24,6 +24,7 @@ from bothways.metrics.no_answer import Threshold, best_threshold, scores_at
 from bothways.metrics.paired import Comparison, compare, mcnemar
 from bothways.metrics.student import student_interval, student_quantile
 from bothways.metrics.tag_schemes import to_iob2
+from bothways.metrics.word_labels import label_counts, label_f1, word_accuracy
 
 __all__ = [
     "AnswerScores",
@@ -47,6 +48,8 @@ __all__ = [
     "exact_match",
     "f1",
     "holm",
+    "label_counts",
+    "label_f1",
     "macro_f1",
     "matthews",
     "mcnemar",
@@ -61,4 +64,5 @@ __all__ = [
     "student_quantile",
     "to_iob2",
     "token_f1",
+    "word_accuracy",
 ]

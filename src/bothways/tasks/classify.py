@@ -131,10 +131,10 @@ class Classify(SentenceTask[TextRecord]):
         warning = imbalance(records)
         return [] if warning is None else [warning]
 
-    def baseline(self, records: Sequence[TextRecord]) -> Mapping[str, float]:
-        """Return the metrics of always saying the most frequent label."""
+    def baseline(self, records: Sequence[TextRecord], train: Sequence[TextRecord]) -> Mapping[str, float]:
+        """Return the metrics of always saying the most frequent label of the training records."""
         truth = np.array([self.number[str(record.label)] for record in records])
-        most = np.bincount(truth, minlength=len(self.settings.labels)).argmax()
+        most = self.number[Counter(str(record.label) for record in train).most_common(1)[0][0]]
         return judged(truth, np.full_like(truth, most), self.settings).metrics
 
 
