@@ -246,5 +246,5 @@ def judge_checkpoint(
 def _line(result: TaskResult) -> str:
     return (
         f"{result.task}, {result.part}: {result.metric} {result.score:.3f} [{result.low:.3f}, {result.high:.3f}] on "
-        f"{result.examples:,} records; without reading {result.baseline:.3f}"
+        f"{result.examples:,} records; baseline {result.baseline:.3f}"
     )

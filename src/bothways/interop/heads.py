@@ -32,7 +32,7 @@ class Purpose:
 
 
 PURPOSES: dict[str, Purpose] = {
-    # By task: the class to load with is the same for every family.
+    # By what was trained: the class to load with is the same for every family.
     "classify": Purpose(
         "AutoModelForSequenceClassification",
         "text-classification",
@@ -56,6 +56,24 @@ PURPOSES: dict[str, Purpose] = {
         "Question and passage make one row, in that order; XLNet's (`XLNetForQuestionAnsweringSimple`) begins with the "
         "passage. Where there may be no answer, the slot of CLS scores that, and `threshold` stands in `config.json` "
         "under `bothways`.",
+    ),
+    "choose": Purpose(
+        "AutoModelForMultipleChoice",
+        "multiple-choice",
+        "Its inputs are [questions, choices, tokens]. About a passage, the second text is the question with the choice "
+        "after it, or in its blank (`_`); without one, the texts are the question and the choice.",
+    ),
+    "embed": Purpose(
+        "AutoModel",
+        "sentence-similarity",
+        'It is a folder of `sentence-transformers`, too: `SentenceTransformer(".").encode(texts)` gives the vector of '
+        "each text; alike are those whose cosine is high. A pooler that `AutoModel` reports as missing is not used.",
+    ),
+    "several": Purpose(
+        "AutoModel",
+        "feature-extraction",
+        "This is the encoder that several tasks share. Their heads stand in `bothways.safetensors`, and "
+        "`bothways predict . FILE --as TASK` asks them.",
     ),
 }
 
@@ -135,6 +153,8 @@ HEADS: dict[str, dict[str, Head]] = {
 
 def head_of(family: str, task: TaskSettings) -> Head | None:
     """Return a task's class in a family, or None where it has none."""
+    if getattr(task, "head", "linear") != "linear":
+        return None
     return HEADS.get(family, {}).get(task.kind)
 
 

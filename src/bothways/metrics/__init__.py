@@ -22,6 +22,8 @@ from bothways.metrics.holm import holm
 from bothways.metrics.interval import Interval, small_test_set
 from bothways.metrics.no_answer import Threshold, best_threshold, scores_at
 from bothways.metrics.paired import Comparison, compare, mcnemar
+from bothways.metrics.retrieval import found_first, mean_reciprocal_rank, ranks
+from bothways.metrics.shared_words import SharedWords
 from bothways.metrics.student import student_interval, student_quantile
 from bothways.metrics.tag_schemes import to_iob2
 from bothways.metrics.word_labels import label_counts, label_f1, word_accuracy
@@ -35,6 +37,7 @@ __all__ = [
     "Interval",
     "Metric",
     "Run",
+    "SharedWords",
     "Threshold",
     "accuracy",
     "answer_scores",
@@ -47,6 +50,7 @@ __all__ = [
     "entity_report",
     "exact_match",
     "f1",
+    "found_first",
     "holm",
     "label_counts",
     "label_f1",
@@ -55,8 +59,10 @@ __all__ = [
     "mcnemar",
     "mean",
     "mean_of_groups",
+    "mean_reciprocal_rank",
     "normalise",
     "pearson",
+    "ranks",
     "scores_at",
     "small_test_set",
     "spearman",

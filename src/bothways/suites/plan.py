@@ -1,4 +1,4 @@
-"""Which cells there are: rows times models times seeds, in rounds, so that a first table is there after the first seed."""
+"""Which cells there are: rows times models times seeds, seed after seed, so that a first table is there early."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

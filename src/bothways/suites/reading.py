@@ -45,7 +45,7 @@ def chosen(suite: Suite, names: Sequence[str]) -> dict[str, Row]:
 
 
 def found_rows(rows: dict[str, Row], folder: Path) -> tuple[dict[str, Files], list[str]]:
-    """Return where the files of each row lie, their paths joined to `folder`; and a sentence for each row without files.
+    """Return where the files of each row lie, with whole paths, and a sentence for each row without files.
 
     Raises `DataError` where there are none at all.
     """

@@ -23,7 +23,7 @@ else:
 
 
 class Files(Settings):
-    """One way in which a row's files may lie, their paths relative to the folder of all data; .gz and .zst are found too."""
+    """One way in which a row's files may lie: paths within the folder of all data, where .gz and .zst are found too."""
 
     train: str | None = None
     """Records to learn from; without training, none."""
@@ -52,7 +52,7 @@ class Row(Settings):
     """What is learned, or `minimal_pairs`."""
     files: tuple[Files, ...] = Field(min_length=1, strict=False)
     """Where its records may lie; the first way that is found whole counts."""
-    training: dict[str, Any] = {}
+    training: dict[str, Any] = Field(default={})
     """How training differs from that of every fine-tuning run, such as `epochs: 10`."""
     judged: int | None = Field(default=None, ge=1)
     """Dev records, and test records, that are judged at most, where all of them would take too long."""
