@@ -1,5 +1,7 @@
 """The models that a suite compares, and what they are called."""
 
+import itertools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,8 @@ from bothways.tasks import SeveralSettings, TaskSettings
 from bothways.training.run_folder import resolve_run
 
 Say = Callable[[str], None]
+
+_NUMBERED = re.compile(r"(step|seed)-\d+")
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ def contestants(references: Sequence[str], say: Say) -> list[Contestant]:
 
 
 def _name(given: Path) -> str:
-    """A checkpoint is called after its run, too: all runs have a step-00001000."""
-    place = given.resolve()
-    return f"{place.parent.parent.name}-{place.name}" if place.parent.name == "checkpoints" else place.name
+    """Folders called step-00001000 or seed-1 are everywhere, so they are called after what they belong to, too."""
+    names = [name for name in given.resolve().parts if name != "checkpoints"]
+    parts = list(itertools.takewhile(_NUMBERED.fullmatch, reversed(names)))
+    return "-".join(names[-len(parts) - 1 :])

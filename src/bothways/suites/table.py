@@ -82,7 +82,7 @@ def difference_table(lines: Sequence[Line]) -> Table:
     """Return how much better each model is than the first, with the p-value of an exchange test."""
     first = next(iter(lines[0].scores))
     models = list(dict.fromkeys(name for line in lines for name in line.differences))
-    table = Table(title=f"less {first}, × 100; p after Holm's correction", title_justify="left")
+    table = Table(title=f"less {first}, × 100", title_justify="left")
     table.add_column("task", no_wrap=True)
     for name in models:
         table.add_column(name, justify="right", no_wrap=True)
@@ -113,6 +113,8 @@ def _how_measured(plan: Plan, lines: Sequence[Line]) -> Iterator[str]:
     seeds = max(line.seeds for line in lines)
     over = f"means of {seeds} seeds; [low, high] is a 95% interval over seeds and examples"
     yield over if seeds > 1 else "one seed; [low, high] is a 95% interval over examples"
+    if any(line.differences for line in lines):
+        yield "p: how often chance would show such a difference, after Holm's correction for all of them"
     if plan.full:
         yield "all records were used (--full)"
         return

@@ -152,7 +152,7 @@ def judged(truth: np.ndarray, found: np.ndarray, settings: ClassifySettings) -> 
     if settings.metric not in runs:
         raise UsageError(
             f"task.metric={settings.metric} is about one label, and there are {len(settings.labels)}; "
-            "set task.metric=macro_f1, or name the label with task.positive and set task.metric=f1"
+            "set task.metric=macro_f1, or name it with task.positive and set task.metric=f1"
         )
     ordered = {settings.metric: runs[settings.metric], **runs}
     metrics = {name: float(Classify.measures[name](*run)) for name, run in ordered.items()}
