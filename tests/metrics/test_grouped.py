@@ -21,4 +21,5 @@ def test_it_may_be_bootstrapped():
     rng = np.random.default_rng(0)
     scores, groups = (rng.random(400) < 0.7).astype(float), np.arange(400) % 4
     interval = bootstrap(mean_of_groups, [(scores, groups)], resamples=500)
-    assert interval.low < interval.value == pytest.approx(scores.mean()) < interval.high
+    assert interval.value == pytest.approx(scores.mean())
+    assert interval.low < interval.value < interval.high
