@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-_AT_ONCE = 512
+AT_ONCE = 128
 """Queries that are compared with all candidates at a time."""
 
 
@@ -23,8 +23,8 @@ def ranks(
     """
     asked, offered = numbered(queries), numbered(candidates)
     found = []
-    for start in range(0, len(asked), _AT_ONCE):
-        part = slice(start, start + _AT_ONCE)
+    for start in range(0, len(asked), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
         near = similarity(part)
         right = near[np.arange(len(near)), np.arange(len(near)) + start][:, None]
         others = (offered[part, None] != offered) & (asked[part, None] != asked)

@@ -212,7 +212,7 @@ class Task(Objective, Generic[R]):
 
     @abstractmethod
     def baseline(self, records: Sequence[R], train: Sequence[R]) -> Mapping[str, float]:
-        """Return the metrics of answering without reading, such as always the most frequent label of `train`."""
+        """Return the metrics of a trivial answer that needs no model, such as always the most frequent label."""
 
 
 def classifier(width: int, outputs: int, *, has_bias: bool = True) -> nn.Linear:

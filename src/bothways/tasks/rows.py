@@ -164,7 +164,7 @@ def pad_slots(values: Sequence[np.ndarray], width: int, layout: Layout, fill: fl
 def all_slots(examples: TaskExamples) -> np.ndarray:
     """Return every slot of every row, int64 [rows, slots]."""
     rows, slots = examples.tokens.shape
-    return np.broadcast_to(np.arange(slots), (rows, slots))
+    return np.tile(np.arange(slots), (rows, 1))
 
 
 def as_batch(
