@@ -9,6 +9,7 @@ from small_tasks import pretrained_folder, records, write_csv
 from bothways.cli import main
 from bothways.errors import CheckpointError, DataError, Interrupted, UsageError
 from bothways.finetuning.command import FineTuned, finetune, foresee
+from bothways.finetuning.data import read_task
 from bothways.finetuning.predicting import predict_file
 from bothways.finetuning.recipes import asked_for
 from bothways.finetuning.results import read_results
@@ -252,3 +253,12 @@ def test_an_interruption_says_how_to_go_on(place, monkeypatch):
     monkeypatch.setattr("bothways.training.loop.StopRequest", Stops)
     with pytest.raises(Interrupted, match=r"bothways finetune --tasks .*recipe.yaml --out .*out --resume"):
         finetune(recipe(place, *STEPS), place / "out", quiet=True)
+
+
+def test_dev_and_test_records_may_be_limited_too(place):
+    said = []
+    chosen = recipe(place, "data.judged=3", test=str(place / "test.csv"))
+    records_of = read_task("mood", chosen.tasks["classify"], said.append)
+    assert (len(records_of.train), len(records_of.dev), len(records_of.test)) == (24, 3, 3)
+    assert "3 of 8 dev records are judged (data.judged)" in said
+    assert "3 of 6 test records are judged (data.judged)" in said

@@ -237,6 +237,7 @@ def judge_checkpoint(
                     seconds=round(time.monotonic() - began, 1),
                     metrics=judged.metrics,
                     run=tuple(tuple(column.tolist()) for column in judged.run),
+                    kind=records.settings.kind,
                 )
             )
     return results

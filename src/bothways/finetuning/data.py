@@ -66,6 +66,7 @@ def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     if data.limit is not None and len(train) > data.limit:
         say(f"{data.limit:,} of {len(train):,} training records are used (data.limit)")
         train = limit(train, data.limit, seed=0)
+    dev, test = (_judged(records, data.judged, part, say) for records, part in ((dev, "dev"), (test, "test")))
     say(f"{len(train):,} records to learn from, {len(dev):,} dev" + f", {len(test):,} test" * bool(test))
     task = TASKS[kind][1]
     settings = task.learn(part.task, train)
@@ -81,6 +82,13 @@ def read_part(path: str, kind: Any, columns: ColumnSettings, *, strict: bool, sa
     for line in labelled.reading.lines():
         say(line)
     return labelled
+
+
+def _judged(records: list[Any], most: int | None, part: str, say: Say) -> list[Any]:
+    if most is None or len(records) <= most:
+        return records
+    say(f"{most:,} of {len(records):,} {part} records are judged (data.judged)")
+    return limit(records, most, seed=0)
 
 
 def _named(name: str, say: Say) -> Say:

@@ -77,6 +77,8 @@ class Task(Objective, Generic[R]):
 
     settings: TaskSettings
     offers = frozenset()
+    measures: ClassVar[Mapping[str, Metric]]
+    """What may decide which checkpoint is best, by name: each takes the arrays of a `Judged.run`."""
     by_slot: ClassVar[bool] = False
     """Whether the head says something of each slot of a row: `outputs` are [rows, slots, ...] then, and what
     `predict_record` sees, and teachers say, is [slots, ...] of a row without padding."""

@@ -12,12 +12,13 @@ It is MT-DNN's pairwise ranking too: one relevant text among candidates (Liu et 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 from torch import Tensor
 
+from bothways.metrics.bootstrap import Metric
 from bothways.metrics.classification import accuracy
 from bothways.model.dtypes import at_least_float32
 from bothways.model.encoder import Encoder
@@ -48,6 +49,7 @@ class Choose(SentenceTask[ChoiceRecord]):
 
     name = "choose"
     settings: ChooseSettings
+    measures: ClassVar[Mapping[str, Metric]] = {"accuracy": accuracy}
 
     def add_heads(self, encoder: Encoder) -> None:
         """Create what gives a number to each choice."""

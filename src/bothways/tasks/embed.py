@@ -16,7 +16,7 @@ may be cut anywhere.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -57,6 +57,12 @@ class Embed(Task[TextRecord]):
 
     name = "embed"
     settings: EmbedSettings
+    measures: ClassVar[Mapping[str, Metric]] = {
+        "spearman": spearman,
+        "pearson": pearson,
+        "reciprocal_rank": mean_reciprocal_rank,
+        "accuracy": found_first,
+    }
 
     def add_heads(self, encoder: Encoder) -> None:
         """Create nothing: the encoder's states are the vectors."""
@@ -172,17 +178,14 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 def judged_scores(records: Sequence[TextRecord], similarity: np.ndarray) -> Judged:
     """Compare similarities with the scores of the records, float64 [records]."""
     truth = np.array([float(str(record.label)) for record in records])
-    measures: dict[str, Metric] = {"spearman": spearman, "pearson": pearson}
-    metrics = {name: float(measure(truth, similarity)) for name, measure in measures.items()}
+    metrics = {name: float(Embed.measures[name](truth, similarity)) for name in ("spearman", "pearson")}
     return Judged(metrics, spearman, (truth, similarity))
 
 
 def judged_ranks(found: np.ndarray) -> Judged:
     """Judge the ranks of the right texts, float64 [records]."""
-    measures: dict[str, Metric] = {"reciprocal_rank": mean_reciprocal_rank, "accuracy": found_first}
-    return Judged(
-        {name: float(measure(found)) for name, measure in measures.items()}, mean_reciprocal_rank, (found,)
-    )
+    metrics = {name: float(Embed.measures[name](found)) for name in ("reciprocal_rank", "accuracy")}
+    return Judged(metrics, mean_reciprocal_rank, (found,))
 
 
 def _row(text: str, reader: Reader) -> Row:

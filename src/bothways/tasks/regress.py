@@ -7,7 +7,7 @@ Numbers are learned with mean 0 and deviation 1 of the training records, and giv
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch.nn.functional as F
@@ -35,10 +35,20 @@ class RegressSettings(SentenceSettings):
     """What they are divided by then: their standard deviation there."""
 
 
+def correlation(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Return the mean of Pearson's and Spearman's correlation, [...] of [..., records]."""
+    return (pearson(truth, found) + spearman(truth, found)) / 2
+
+
 class Regress(SentenceTask[TextRecord]):
     """One number for each text."""
 
     name = "regress"
+    measures: ClassVar[Mapping[str, Metric]] = {
+        "correlation": correlation,
+        "pearson": pearson,
+        "spearman": spearman,
+    }
     settings: RegressSettings
 
     def add_heads(self, encoder: Encoder) -> None:
@@ -95,11 +105,5 @@ class Regress(SentenceTask[TextRecord]):
 
 def judged(truth: np.ndarray, found: np.ndarray) -> Judged:
     """Compare two vectors of numbers, float64 [records] each."""
-    measures: dict[str, Metric] = {"correlation": correlation, "pearson": pearson, "spearman": spearman}
-    metrics = {name: float(measure(truth, found)) for name, measure in measures.items()}
+    metrics = {name: float(measure(truth, found)) for name, measure in Regress.measures.items()}
     return Judged(metrics, correlation, (truth, found))
-
-
-def correlation(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Return the mean of Pearson's and Spearman's correlation, [...] of [..., records]."""
-    return (pearson(truth, found) + spearman(truth, found)) / 2

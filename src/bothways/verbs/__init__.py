@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from bothways.verbs.ask import fill, score
 from bothways.verbs.look import bench, doctor, recipes
-from bothways.verbs.tasks import finetune, predict
+from bothways.verbs.tasks import evaluate, finetune, predict
 from bothways.verbs.train import compare, demo, prepare, pretrain
 
 VERBS: dict[str, Callable[..., None]] = {
@@ -16,6 +16,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "prepare": prepare,
     "finetune": finetune,
     "predict": predict,
+    "evaluate": evaluate,
     "fill": fill,
     "score": score,
     "recipes": recipes,
