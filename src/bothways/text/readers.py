@@ -35,11 +35,16 @@ Reader = Callable[[BinaryIO, str, CorpusReport], Texts]
 
 def kind_of(path: Path) -> str | None:
     """Return "txt", "jsonl", "json" or "parquet", looking through .gz and .zst; None for any other name."""
+    extension = extension_of(path)
+    return extension if extension == "txt" or extension in ROW_READERS else None
+
+
+def extension_of(path: Path) -> str:
+    """Return what a name ends with, in lower case, without the dot and looking through .gz and .zst; "" if nothing."""
     name = path.name.lower()
     for compression in _COMPRESSIONS:
         name = name.removesuffix(compression)
-    extension = name.rpartition(".")[2] if "." in name else ""
-    return extension if extension == "txt" or extension in ROW_READERS else None
+    return name.rpartition(".")[2] if "." in name else ""
 
 
 def files_under(folder: Path) -> Iterator[Path]:
@@ -64,7 +69,7 @@ def texts_of_file(
         if path.stat().st_size == 0:
             report.empty_files += 1
             return
-        with _opened(path, damage) as stream:
+        with opened(path, damage) as stream:
             if kind is None or kind == "txt":
                 yield from read_plain(text_chunks(stream, report))
             else:
@@ -100,7 +105,8 @@ class _UntilDamage(io.RawIOBase):
         super().close()
 
 
-def _opened(path: Path, damage: list[Exception]) -> BinaryIO:
+def opened(path: Path, damage: list[Exception]) -> BinaryIO:
+    """Open a file, unpacked if it is .gz or .zst; where it is damaged, the stream ends and `damage` says why."""
     name = path.name.lower()
     if name.endswith(".gz"):
         return io.BufferedReader(_UntilDamage(gzip.open(path, "rb"), damage), 2**17)
