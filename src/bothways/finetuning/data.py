@@ -47,7 +47,14 @@ def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     data, kind = part.data, part.task.kind
     if data.train is None:
         raise UsageError(f"task {name} has no records to learn from; give a file with --data, or data.train")
-    train = read_part(data.train, kind, data, say)
+    # What teachers alone answer needs no labels; what is judged does.
+    is_labelled = part.distil is None or part.distil.mix < 1
+    if data.dev is None and not is_labelled:
+        raise UsageError(
+            "distil.mix=1 learns from the teachers alone, from records without labels too, so none of them can be set "
+            "aside to judge by; give labelled ones with --dev, or data.dev"
+        )
+    train = read_part(data.train, kind, data, say, labelled=is_labelled)
     dev, test = (read_part(path, kind, data, say) if path else None for path in (data.dev, data.test))
     if dev is None:
         parts = split(train, test=test)
@@ -69,12 +76,12 @@ def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     return TaskRecords(settings, train, dev, test)
 
 
-def read_part(path: str, kind: Any, data: TaskData, say: Say) -> list[Any]:
+def read_part(path: str, kind: Any, data: TaskData, say: Say, *, labelled: bool = True) -> list[Any]:
     """Read one file of records, and say what was met in it."""
-    labelled = read(path, kind, data.columns, strict=data.strict)
-    for line in labelled.reading.lines():
+    found = read(path, kind, data.columns, strict=data.strict, labelled=labelled)
+    for line in found.reading.lines():
         say(line)
-    return labelled.records
+    return found.records
 
 
 def _named(name: str, say: Say) -> Say:

@@ -88,3 +88,8 @@ class Block(nn.Module):
             return hidden + self.dropout(self.feed_forward(self.feed_forward_norm(hidden)))
         hidden = self.attention_norm(hidden + self.dropout(self.attention(hidden, source, sight)))
         return self.feed_forward_norm(hidden + self.dropout(self.feed_forward(hidden)))
+
+    def queries_keys_values(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what attention makes of this layer's input [rows, slots, width]; positions are not yet in it."""
+        source = self.attention_norm(hidden) if self.norm == "pre" else hidden
+        return self.attention.query(source), self.attention.key(source), self.attention.value(source)

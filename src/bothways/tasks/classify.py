@@ -53,6 +53,8 @@ class Classify(SentenceTask[TextRecord]):
     """One label for each text."""
 
     name = "classify"
+    teaches = True
+    meaning = ("labels",)
     settings: ClassifySettings
 
     def add_heads(self, encoder: Encoder) -> None:
