@@ -99,8 +99,7 @@ def _recipes() -> list[str]:
 
 
 def _budget(training: TrainingSettings) -> str:
-    amounts = {"steps": training.steps, "tokens": training.tokens, "minutes": training.minutes}
-    return next(f"{amount:,.15g} {what}" for what, amount in amounts.items() if amount)
+    return next(f"{amount:,.15g} {what}" for what, amount in vars(training.budget).items() if amount)
 
 
 def _compatibility() -> list[str]:

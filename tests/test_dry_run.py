@@ -43,6 +43,12 @@ def test_the_budget_decides_steps_tokens_and_time():
     minutes = estimate("xlnet-tiny", "training.steps=null", "training.minutes=3.0")
     assert (minutes.steps, minutes.tokens, minutes.seconds) == (None, None, 180.0)
     assert "budget      by the clock" in minutes.lines()
+    epochs = estimate("xlnet-tiny", "training.epochs=2.5", "training.batch=32")
+    assert (epochs.steps, epochs.tokens, epochs.seconds, epochs.epochs) == (None, None, None, 2.5)
+    assert epochs.tokens_per_step == 32 * 128
+    said = [line for line in epochs.lines() if line.startswith(("budget", "time"))]
+    assert said[0] == "budget      2.5 passes over the text, whose steps are counted when it is prepared"
+    assert said[1].startswith("time        unknown until then, at ")
 
 
 def test_rows_that_grow_are_counted_in_the_unit_of_the_budget_and_said():

@@ -183,7 +183,7 @@ WRONG = {
         "set format.length=512 or backbone.max_positions=1024",
     ),
     "axes that do not fit": (["format.kind=stream"], 2, "set backbone.kind=transformer_xl"),
-    "two budgets": (["training.tokens=9"], 2, "give exactly one of steps, tokens, minutes"),
+    "two budgets": (["training.tokens=9"], 2, "give exactly one of steps, tokens, minutes, epochs"),
     "rows that do not split": (["training.micro_batch=3"], 2, "rows a step are no micro-batches of 3"),
     "a vocabulary beyond the text": (
         ["tokenizer.vocabulary=30000"],

@@ -366,7 +366,12 @@ def test_settings_of_one_section_that_do_not_go_together_are_named_without_the_s
         (
             "bert-tiny",
             ["training.tokens=5", "training.steps=5"],
-            "give exactly one of steps, tokens, minutes",
+            "give exactly one of steps, tokens, minutes, epochs",
+        ),
+        (
+            "bert-tiny",
+            ["training.stop_after=3", "training.evaluate_every=null"],
+            "training.stop_after=3 counts evaluations, and with training.evaluate_every=null there is one at the end",
         ),
     ],
 )
@@ -394,6 +399,8 @@ def test_parts_that_do_not_go_together_are_refused_with_the_fix(
         ("roberta-tiny", ["objective.kind=replaced"]),
         ("bert-tiny", ["training.micro_batch=4", "training.schedule.batch=[[0.0, 0.25], [0.1, 1.0]]"]),
         ("bert-tiny", ["training.schedule.length=[[0.0, 0.25], [0.9, 1.0]]", "training.minutes=2"]),
+        ("bert-tiny", ["training.epochs=3", "training.schedule.warmup=90000"]),
+        ("bert-tiny", ["training.stop_after=3"]),
         ("bert-tiny", ["training.optimizer.kind=lamb", "training.optimizer.learning_rate=0.01"]),
         ("xlnet-tiny", ["training.optimizer.kind=muon"]),
         ("xlnet-tiny", ["format.rows=plain", "format.reuse=128"]),

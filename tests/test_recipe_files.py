@@ -114,7 +114,11 @@ def test_a_new_size_forgets_the_old_shape_but_not_the_rest() -> None:
 
 def test_a_budget_of_another_unit_takes_the_place_of_the_old_one() -> None:
     base = {"training": {"steps": 1000, "tokens": None, "rows": 8}}
-    assert merge_layers([base, {"training": {"minutes": 10}}]) == {"training": {"minutes": 10, "rows": 8}}
+    for unit in ("minutes", "tokens", "epochs"):
+        again = merge_layers([base, {"training": {unit: 10}}])
+        assert {name: value for name, value in again["training"].items() if value} == {unit: 10, "rows": 8}
+        assert merge_layers([again, base])["training"].items() >= {"steps": 1000, "rows": 8}.items()
+        assert merge_layers([again, base])["training"].get(unit) is None
 
 
 def test_built_in_recipes_are_listed_by_family_and_size() -> None:

@@ -1,5 +1,7 @@
 """A killed run that is resumed continues bit for bit, from text to checkpoint."""
 
+import math
+import re
 import signal
 import subprocess
 import sys
@@ -140,6 +142,25 @@ def test_a_run_goes_on_bit_for_bit_from_within_a_batch_warmup(budget, tmp_path, 
         resumed(make_run("bert", folder, **settings), folder / f"checkpoints/step-{step:08d}")
         assert_same_bits(saved_tensors(folder / last), saved_tensors(tmp_path / "whole" / last))
         assert metrics(folder) == metrics(tmp_path / "whole")
+
+
+def test_a_budget_in_epochs_is_as_many_steps_and_goes_on_bit_for_bit(text, tmp_path, monkeypatch, capsys):
+    words = ("training.epochs=0.3", "training.schedule.warmup=2", "training.save_every=2", "training.keep=9")
+    whole = train("bert", text, tmp_path / "whole", *words, quiet=False)
+    said = capsys.readouterr().err
+    (passes,) = re.findall(r"pairs: .* in the first epoch \((.*) steps\)", said)
+    assert whole.steps == round(0.3 * math.ceil(float(passes))) > 4
+    assert f"training.epochs=0.3 is {whole.steps} steps" in said
+    assert [line["learning_rate"] for line in metrics(tmp_path / "whole")][:2] == [0.0005, 0.001]
+    set_cap(monkeypatch, 2)
+    train("bert", text, tmp_path / "part", *words)
+    monkeypatch.delenv("BOTHWAYS_MAX_STEPS")
+    train("bert", text, tmp_path / "part", *words, resume=True)
+    last = f"checkpoints/step-{whole.steps:08d}"
+    assert_same_bits(saved_tensors(tmp_path / "part" / last), saved_tensors(tmp_path / "whole" / last))
+    # A capped run is judged where it ends.
+    part, complete = (metrics(tmp_path / name, "held_out") for name in ("part", "whole"))
+    assert part == complete
 
 
 def test_without_the_saved_generators_dropout_would_differ(tmp_path, monkeypatch):

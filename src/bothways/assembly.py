@@ -66,16 +66,16 @@ def assemble(
     recipe: Recipe, prepared: Prepared, folder: Path, place: Place, weights: Path | None = None
 ) -> Assembly:
     """Build everything a run needs, on its device; `weights` is a model folder to start from."""
-    settings = recipe.training
-    runtime.set_threads(settings.threads)
+    runtime.set_threads(recipe.training.threads)
     allocator.keep_freed_memory()
-    runtime.choose_compile(place.device, settings.compile)  # refuses before anything is built
+    runtime.choose_compile(place.device, recipe.training.compile)  # refuses before anything is built
     model = build_model(recipe, prepared.tokenizer, prepared.vocabulary)
     missing = load_weights(weights, model.encoder, model.objective) if weights else []
     objective, new_maps = taught(recipe.distil, model, weights, place.device)
     for module in (model.encoder, objective):
         module.to(place.device).train()
     format_ = build_format(recipe, prepared)
+    settings = recipe.training.in_steps(format_.steps_per_epoch)
     load = partial(
         Loader,
         corrupt=objective.corrupt,

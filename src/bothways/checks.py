@@ -15,7 +15,7 @@ from bothways.model.backbones import BACKBONES, OFFERS, offers_of
 from bothways.objectives import AUXILIARIES, OBJECTIVES
 from bothways.recipe import Recipe
 from bothways.text.learn import FALLING
-from bothways.training.schedule import Budget, check_batch, warmup_share
+from bothways.training.schedule import check_batch, warmup_share
 
 
 def refusal(recipe: Recipe) -> str | None:
@@ -36,8 +36,7 @@ def check(recipe: Recipe) -> None:
     _check_rows(recipe)
     _check_stages(recipe)
     _check_evaluation(recipe)
-    training = recipe.training
-    warmup_share(training.schedule, Budget(training.steps, training.tokens, training.minutes))
+    _check_budget(recipe)
 
 
 def _check_backbone(recipe: Recipe) -> None:
@@ -193,6 +192,19 @@ def _check_stages(recipe: Recipe) -> None:
     check_batch(training.schedule, training.batch // (training.micro_batch or training.batch))
     for _, share in training.schedule.length:
         shortened(recipe.format, share)
+
+
+def _check_budget(recipe: Recipe) -> None:
+    training = recipe.training
+    if (
+        training.budget.epochs is None
+    ):  # their steps, in which a warm-up must fit, are not known before the text is
+        warmup_share(training.schedule, training.budget)
+    if training.stop_after is not None and training.evaluate_every is None:
+        raise UsageError(
+            f"training.stop_after={training.stop_after} counts evaluations, and with training.evaluate_every=null "
+            "there is one at the end only; set training.evaluate_every, or training.stop_after=null"
+        )
 
 
 def needs_of_format(settings: Any) -> frozenset[str]:

@@ -28,7 +28,7 @@ from bothways.text.corpus import EMBEDDED, readable_files
 from bothways.text.prepare import is_prepared
 from bothways.text.tokenizer import load_tokenizer, vocabulary_of
 from bothways.training.metrics import duration
-from bothways.training.schedule import Budget, lengths_in_words, mean_length_share
+from bothways.training.schedule import lengths_in_words, mean_length_share
 from bothways.vocabulary import Vocabulary
 
 PROBE_TOKENS = 2048
@@ -51,6 +51,8 @@ class Estimate:
     """On average."""
     steps: int | None
     tokens: int | None
+    epochs: float | None
+    """The budget, if it is one in passes over the text; how many steps they are is known once it is prepared."""
     memory: int
     seconds: float | None
     tokens_per_second: float
@@ -59,22 +61,26 @@ class Estimate:
 
     def lines(self) -> list[str]:
         """Return the estimate for a person."""
-        budget = (
-            f"{self.steps:,} steps, {self.tokens:,} tokens" if self.steps and self.tokens else "by the clock"
-        )
-        seconds = duration(self.seconds) if self.seconds is not None else "unknown"
+        seconds = f"about {duration(self.seconds)}" if self.seconds is not None else "unknown until then,"
         return [
             f"recipe      {self.name}: everything fits together",
             f"parameters  {self.parameters:,} (vocabulary {self.vocabulary:,})",
             f"a step      {self.rows_per_step:,} rows, {self.tokens_per_step:,} tokens",
             f"rows        of {self.row_length}",
-            f"budget      {budget}",
+            f"budget      {self._budget()}",
             f"memory      about {self.memory / 2**30:.1f} GiB",
-            f"time        about {seconds} at {self.tokens_per_second:,.0f} tokens/s "
+            f"time        {seconds} at {self.tokens_per_second:,.0f} tokens/s "
             f"(measured on {PROBE_TOKENS:,} tokens)",
             f"runs on     {self.device}, {self.precision}",
             "nothing was written; leave out --dry-run to train",
         ]
+
+    def _budget(self) -> str:
+        if self.epochs is not None:
+            return f"{self.epochs:g} passes over the text, whose steps are counted when it is prepared"
+        return (
+            f"{self.steps:,} steps, {self.tokens:,} tokens" if self.steps and self.tokens else "by the clock"
+        )
 
 
 def dry_run(recipe: Recipe) -> Estimate:
@@ -103,8 +109,8 @@ def dry_run(recipe: Recipe) -> Estimate:
     model.objective.to(device)
     rows = max(2, PROBE_TOKENS // recipe.format.length // 2 * 2)
     seconds, kept = _probe(recipe, model, rows, device, precision)
-    budget = Budget(settings.steps, settings.tokens, settings.minutes)
-    per_step = round(settings.batch * recipe.format.length * mean_length_share(settings.schedule, budget))
+    share = mean_length_share(settings.schedule, settings.budget)
+    per_step = round(settings.batch * recipe.format.length * share)
     speed = rows * recipe.format.length / seconds
     steps = settings.steps or (-(-settings.tokens // per_step) if settings.tokens else None)
     return Estimate(
@@ -116,6 +122,7 @@ def dry_run(recipe: Recipe) -> Estimate:
         tokens_per_step=per_step,
         steps=steps,
         tokens=steps * per_step if steps else None,
+        epochs=settings.epochs,
         memory=BYTES_PER_PARAMETER * parameters + kept * (settings.micro_batch or settings.batch) // rows,
         seconds=steps * per_step / speed if steps else (settings.minutes or 0) * 60 or None,
         tokens_per_second=speed,

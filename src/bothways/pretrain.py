@@ -250,6 +250,8 @@ def _opening(recipe: Recipe, built: Assembly, checkpoint: Path | None) -> list[s
     ]
     if schedule.length:
         lines.append(f"rows of {lengths_in_words(schedule, recipe.format.length)} (training.schedule.length)")
+    if recipe.training.epochs is not None:
+        lines.append(f"training.epochs={recipe.training.epochs:g} is {built.run.settings.steps:,} steps")
     if built.missing:
         lines.append("drawn anew, absent in the weights started from: " + ", ".join(built.missing))
     if checkpoint is not None:

@@ -22,9 +22,10 @@ Values = dict[str, Any]
 FORGETS: dict[str, dict[str, tuple[str, ...]]] = {
     "backbone": {"size": ("layers", "width", "heads", "feed_forward")},
     "training": {
-        "steps": ("tokens", "minutes"),
-        "tokens": ("steps", "minutes"),
-        "minutes": ("steps", "tokens"),
+        "steps": ("tokens", "minutes", "epochs"),
+        "tokens": ("steps", "minutes", "epochs"),
+        "minutes": ("steps", "tokens", "epochs"),
+        "epochs": ("steps", "tokens", "minutes"),
     },
 }
 """Section -> setting -> what a new value of it makes a recipe forget of the recipes below: a size stands for a

@@ -152,6 +152,15 @@ def test_all_use_the_first_tokenizer_unless_each_keeps_its_own(text, tmp_path):
     assert [each.recipe.tokenizer.kind for each in own] == ["wordpiece", "bpe"]
 
 
+def test_every_run_uses_up_the_budget_of_the_comparison_whatever_its_recipe_says(tmp_path):
+    (tmp_path / "mine.yaml").write_text("extends: bert-tiny\ntraining: {epochs: 3, stop_after: 2}\n")
+    for budget in ({"tokens": 10, "minutes": None}, {"tokens": None, "minutes": 2.0}):
+        for each in planned([str(tmp_path / "mine.yaml"), "gpt-tiny"], [], **budget, out=tmp_path):
+            training = each.recipe.training
+            assert (training.tokens, training.minutes) == (budget["tokens"], budget["minutes"])
+            assert (training.steps, training.epochs, training.stop_after) == (None, None, None)
+
+
 def test_all_are_asked_the_same_in_windows_that_every_one_can_read(tmp_path):
     references = ["xlnet-tiny", "roberta-tiny"]
     plan = planned(references, ["evaluation.tokens=20"], tokens=10, minutes=None, out=tmp_path)

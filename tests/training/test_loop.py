@@ -30,7 +30,9 @@ from tiny_runs import (
 from bothways.batch import IGNORED
 from bothways.errors import Interrupted, NumericError, UsageError
 from bothways.training import loop, run_folder
-from bothways.training.metrics import read_metrics
+from bothways.training.loop import train
+from bothways.training.metrics import Progress, read_metrics
+from bothways.training.run_folder import Best
 from bothways.training.schedule import ScheduleSettings
 
 both = pytest.mark.parametrize("model", MODELS)
@@ -370,17 +372,44 @@ def test_an_evaluation_that_is_the_best_so_far_is_saved_at_once(tmp_path):
     assert checkpoints(tmp_path) == ["step-00000002", "step-00000006", "step-00000008"]
 
 
+def test_the_better_number_may_be_the_higher_one(tmp_path, capsys):
+    numbers = iter([0.5, math.inf, 0.75, math.nan, 0.625, 0.75])
+    settings = {"steps": 6, "evaluate_every": 1, "keep": 1, "evaluate": lambda: {"accuracy": next(numbers)}}
+    run = dataclasses.replace(make_run("bert", tmp_path, **settings), better="higher", judged="dev")
+    train(run, Progress())
+    assert checkpoints(tmp_path) == ["step-00000003", "step-00000006"]
+    assert run_folder.best(tmp_path) == Best(
+        tmp_path / "checkpoints/step-00000003", "accuracy", 0.75, "higher"
+    )
+    assert "step 5 dev: accuracy 0.6250" in capsys.readouterr().err
+
+
+def test_a_best_that_was_not_noted_before_the_run_was_killed_is_noted_when_it_goes_on(tmp_path):
+    settings = {"evaluate_every": 2, "save_every": 2, "keep": 9}
+    numbers = {2: 3.0, 4: 2.0, 6: 2.5}
+    steps = iter(numbers)
+    judged = {"evaluate": lambda: {"nats": numbers[next(steps)]}}
+    quietly(make_run("bert", tmp_path, steps=4, **settings, **judged))
+    best = run_folder.best(tmp_path)
+    run_folder.record_best(tmp_path, Best(tmp_path / "checkpoints/step-00000002", "nats", 3.0))
+    resumed(make_run("bert", tmp_path, steps=6, **settings, **judged), best.folder)
+    assert run_folder.best(tmp_path) == best
+    assert best.folder.name == "step-00000004"
+
+
 # ---- several processes ------------------------------------------------------------------------------------------
 
 RANK = """
     import os
-    from tiny_runs import make_run, resumed
+    from tiny_runs import make_run, quietly, resumed
     from bothways.training import distributed
     with distributed.joined("cpu", timeout_seconds=60) as place:
         assert place.world == 2
         for model in ("bert", "xlnet"):
             run = make_run(model, f"{FOLDER}/{model}", place=place, **SETTINGS | {"evaluate_every": 5})
             resumed(run, f"{FOLDER}/{model}/checkpoints/step-00000003")
+        early = {"evaluate_every": 1, "stop_after": 2, "evaluate": lambda: {"nats": 1.0}}
+        assert quietly(make_run("bert", f"{FOLDER}/early", place=place, **SETTINGS | early)).step == 3
     # How PyTorch's own network threads behave while Python shuts down is no subject of this test.
     os._exit(0)
 """

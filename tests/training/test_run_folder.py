@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from bothways.errors import CheckpointError, UsageError
 from bothways.training import checkpoint, run_folder
+from bothways.training.run_folder import Best
 
 
 def write_model(folder):
@@ -70,7 +71,7 @@ def test_pruning_keeps_the_last_and_the_best_and_clears_leftovers(tmp_path):
     one, *_ = saved(tmp_path, 1, 2, 3, 4, 5)
     (tmp_path / "checkpoints/.step-00000006.part").mkdir()
     (tmp_path / "checkpoints/notes").mkdir()
-    run_folder.record_best(tmp_path, one, "leave-one-out nats", 5.0)
+    run_folder.record_best(tmp_path, Best(one, "leave-one-out nats", 5.0))
     best = run_folder.best(tmp_path)
     assert best is not None
     run_folder.prune(tmp_path, 2, best.folder)
@@ -104,13 +105,33 @@ def test_retention_keeps_exactly_k_over_many_saves(tmp_path, open_handles):
 def test_the_best_is_recorded_with_its_number(tmp_path):
     assert run_folder.best(tmp_path) is None
     one, two = saved(tmp_path, 1, 2)
-    run_folder.record_best(tmp_path, one, "nats", 4.5)
-    run_folder.record_best(tmp_path, two, "nats", 4.25)
+    run_folder.record_best(tmp_path, Best(one, "nats", 4.5))
+    run_folder.record_best(tmp_path, Best(two, "nats", 4.25))
     assert run_folder.best(tmp_path) == run_folder.Best(two, "nats", 4.25)
     run_folder.prune(tmp_path, 1)
     assert run_folder.best(tmp_path) is not None
     with pytest.raises(ValueError, match="finite"):
-        run_folder.record_best(tmp_path, two, "nats", float("nan"))
+        Best(two, "nats", float("nan"))
+
+
+def test_the_best_knows_which_way_its_number_improves(tmp_path):
+    (one,) = saved(tmp_path, 1)
+    for better, beats in (("lower", [True, False, False]), ("higher", [False, False, True])):
+        run_folder.record_best(tmp_path, Best(one, "accuracy", 0.5, better))
+        found = run_folder.best(tmp_path)
+        assert found == Best(one, "accuracy", 0.5, better)
+        assert [found.is_beaten_by(value) for value in (0.4, 0.5, 0.6)] == beats
+        assert not found.is_beaten_by(float("nan"))
+
+
+def test_a_record_from_before_directions_means_that_lower_is_better(tmp_path):
+    (one,) = saved(tmp_path, 1)
+    record = tmp_path / "checkpoints/best.json"
+    record.write_text(f'{{"checkpoint": "{one.name}", "metric": "nats", "value": 1.0}}')
+    assert run_folder.best(tmp_path) == Best(one, "nats", 1.0, "lower")
+    record.write_text(f'{{"checkpoint": "{one.name}", "metric": "nats", "value": 1.0, "better": "up"}}')
+    with pytest.raises(CheckpointError, match=r"damaged .*'up'"):
+        run_folder.best(tmp_path)
 
 
 def test_a_best_that_is_gone_or_elsewhere_is_no_best_and_a_damaged_record_is_told(tmp_path):
@@ -127,7 +148,7 @@ def test_a_best_that_is_gone_or_elsewhere_is_no_best_and_a_damaged_record_is_tol
 def test_a_run_means_its_best_checkpoint_or_else_its_newest(tmp_path):
     one, two = saved(tmp_path, 1, 2)
     assert run_folder.resolve_run(tmp_path) == two
-    run_folder.record_best(tmp_path, one, "nats", 4.5)
+    run_folder.record_best(tmp_path, Best(one, "nats", 4.5))
     assert run_folder.resolve_run(tmp_path) == one
     damage(one)
     said = []

@@ -19,6 +19,7 @@ from bothways.training.schedule import (
     share,
     warmup_share,
 )
+from bothways.training.settings import TrainingSettings
 
 KINDS = sorted(SHAPES)
 
@@ -137,7 +138,11 @@ def test_a_clock_that_runs_backwards_is_no_progress():
     ("values", "message"),
     [
         ({}, "not given"),
-        ({"steps": 5, "minutes": 1.0}, "steps=5 and minutes=1.0"),
+        (
+            {"steps": 5, "minutes": 1.0},
+            "steps=5 and minutes=1.0; give exactly one of steps, tokens, minutes, epochs",
+        ),
+        ({"steps": 5, "epochs": 3.0}, "steps=5 and epochs=3.0"),
         ({"steps": 0}, "above 0"),
         ({"minutes": math.inf}, "above 0"),
     ],
@@ -145,6 +150,34 @@ def test_a_clock_that_runs_backwards_is_no_progress():
 def test_a_budget_is_exactly_one_positive_number(values, message):
     with pytest.raises(UsageError, match=message):
         Budget(**values)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "steps_per_epoch", "steps"), [(3.0, 7, 21), (1.1, 10, 11), (0.5, 9, 4), (0.01, 9, 1)]
+)
+def test_epochs_are_so_many_steps_and_at_least_one(epochs, steps_per_epoch, steps):
+    settings = TrainingSettings(epochs=epochs, batch=8).in_steps(steps_per_epoch)
+    assert settings == TrainingSettings(steps=steps, batch=8)
+    assert settings.budget == Budget(steps=steps)
+
+
+def test_a_budget_in_another_unit_is_no_affair_of_epochs():
+    for budget in ({"steps": 5}, {"tokens": 5}, {"minutes": 5.0}):
+        assert TrainingSettings(**budget).in_steps(7) == TrainingSettings(**budget)
+    with pytest.raises(ValueError, match="before training"):
+        Budget(epochs=2.0).progress(1, 1, 1.0)
+
+
+def test_a_warmup_in_steps_fits_into_epochs_once_they_are_counted():
+    settings = TrainingSettings(epochs=2.0, schedule=ScheduleSettings(warmup=5)).in_steps(10)
+    assert warmup_share(settings.schedule, settings.budget) == 0.25
+
+
+def test_epochs_read_the_text_so_often_however_rows_grow():
+    growing = ScheduleSettings(length=((0.0, 0.25), (0.9, 1.0)))
+    settings = TrainingSettings(epochs=2.0, schedule=growing).in_steps(1000)
+    shares = [length_share(growing, settings.budget.progress(step, 0, 0.0)) for step in range(settings.steps)]
+    assert sum(shares) / 1000 == pytest.approx(2.0, rel=1e-3)
 
 
 def test_the_batch_grows_in_stages():

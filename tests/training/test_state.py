@@ -1,3 +1,5 @@
+import math
+
 import torch
 from tiny_runs import assert_same_bits
 
@@ -53,9 +55,17 @@ def test_what_is_no_memory_belongs_to_its_rank():
 
 def test_an_interval_survives_being_written_down():
     interval = Interval(tokens=100, seconds=2.0)
-    interval.add({"a": torch.tensor(6.0), "b": torch.tensor(1.0)}, {"a": 3, "b": 1, "tokens": 7})
-    interval.add({"a": torch.tensor(4.0)}, {"a": 2})
+    interval.add({"a": torch.tensor(6.0), "b": torch.tensor(1.0)}, {"a": 3, "b": 1, "c": 0})
+    interval.add({"a": torch.tensor(4.0)}, {"a": 2, "b": 0, "c": 0})
     back = Interval.restored(interval.tensors() | {"random.cpu": torch.ones(1)}, interval.numbers(), CPU)
-    means = back.means({"a": 1.0, "b": 0.5})
-    assert means == interval.means({"a": 1.0, "b": 0.5})
+    means = back.means({"a": 1.0, "b": 0.5, "c": 9.0})
+    assert means == interval.means({"a": 1.0, "b": 0.5, "c": 9.0})
     assert means == {"loss": 2.5, "a": 2.0, "b": 1.0, "gradient_norm": 0.0, "tokens_per_second": 50.0}
+
+
+def test_an_interval_without_any_scored_item_has_no_loss():
+    assert math.isnan(Interval().means({"a": 1.0})["loss"])
+    empty = Interval()
+    empty.add({"a": torch.tensor(0.0)}, {"a": 0})
+    assert math.isnan(empty.means({"a": 1.0})["loss"])
+    assert "a" not in empty.means({"a": 1.0})

@@ -95,7 +95,9 @@ def test_micro_batches_of_unlike_rows_have_the_gradient_of_one_batch(parts, name
 
 
 RANK = """
+    import pytest, torch
     from bothways.training.distributed import joined
+    from toy_tasks import gradient_and_means, one_of_each
     from test_step import ALONE, OBJECTIVES, PARTS, assert_alike, gradient, whole
 
     parts = PARTS["halves"]
@@ -103,10 +105,14 @@ RANK = """
     with joined("cpu", timeout_seconds=30) as place:
         for name in OBJECTIVES:
             assert_alike(gradient(name, [parts[place.rank]], place), wanted[name])
+        found, logged = gradient_and_means([one_of_each()[place.rank]], place)
+    wanted, means = gradient_and_means(one_of_each(), ALONE)
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-6)
+    assert logged == pytest.approx(means, rel=1e-6)
 """
 
 
-def test_ranks_of_unlike_rows_have_the_gradient_of_one_batch():
+def test_ranks_of_unlike_rows_or_tasks_have_the_gradient_of_one_batch():
     here = str(Path(__file__).parent)
     environment = child_environment()
     environment["PYTHONPATH"] += os.pathsep + here

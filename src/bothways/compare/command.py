@@ -72,7 +72,8 @@ def planned(
     if len(given) != 1:
         raise UsageError("a comparison needs one budget for each run; give either --tokens or --minutes")
     folder = out or next_folder("compare")
-    return contenders(references, [*words, *given], seeds=seeds, out=folder, own_tokenizers=own_tokenizers)
+    words = ["training.stop_after=null", *words, *given]  # all use up the budget, unless it is said otherwise
+    return contenders(references, words, seeds=seeds, out=folder, own_tokenizers=own_tokenizers)
 
 
 def foresee(plan: Sequence[Contender]) -> Foreseen:

@@ -23,7 +23,7 @@ class Interval:
     sums: dict[str, Tensor] = field(default_factory=dict)
     """Each loss part summed in nats over this rank's scored items, float [] on the device: never waited for."""
     counts: dict[str, float] = field(default_factory=dict)
-    """Scored items of each part, over all ranks."""
+    """Scored items of each part, over all ranks; other ranks may hold parts of which this one has no sum."""
     tokens: float = 0
     """Tokens read, over all ranks."""
     seconds: float = 0.0
@@ -35,15 +35,17 @@ class Interval:
         """Add one step's loss sums (of this rank) and counts (of all ranks)."""
         for name, nats in sums.items():
             self.sums[name] = self.sums[name] + nats if name in self.sums else nats
-            self.counts[name] = self.counts.get(name, 0) + counts[name]
+        for name, count in counts.items():
+            self.counts[name] = self.counts.get(name, 0) + count
 
     def means(self, weights: Mapping[str, float]) -> dict[str, float]:
         """Return the weighted loss, its parts in nats per scored item, the gradient norm and the speed.
 
-        A loss without any finite step is not a number.
+        `weights` names every part of the objective. One that no finite step held is left out of the loss, which is
+        that of the parts trained meanwhile; if there is none, it is not a number.
         """
-        sums = distributed.sum_over_ranks({name: float(nats) for name, nats in self.sums.items()})
-        parts = {name: nats / max(1, self.counts[name]) for name, nats in sums.items()}
+        sums = distributed.sum_over_ranks({name: float(self.sums.get(name, 0)) for name in weights})
+        parts = {name: sums[name] / count for name in weights if (count := self.counts.get(name, 0))}
         return {
             "loss": sum(weights[name] * mean for name, mean in parts.items()) if parts else float("nan"),
             **parts,

@@ -1,6 +1,6 @@
 """The training loop. There is one, and it knows no objective, backbone or format by name.
 
-    until the budget is used up:
+    until the budget is used up, or evaluations have stopped improving:
         losses of all micro-batches, each divided by the step's total counts, summed over ranks
         clip, and update unless something is not finite
         evaluate · log · save, each when it is due; save and stop after a signal
@@ -11,6 +11,7 @@ micro-batches and ranks gives exactly the gradient of one large batch.
 
 import contextlib
 import dataclasses
+import math
 import os
 import shlex
 import time
@@ -29,8 +30,7 @@ from bothways.training import checkpoint, distributed, optimizer, run_folder, sc
 from bothways.training.distributed import Place
 from bothways.training.interval import Interval
 from bothways.training.metrics import MetricsLog, Progress
-from bothways.training.run_folder import Best
-from bothways.training.schedule import Budget
+from bothways.training.run_folder import Best, Direction
 from bothways.training.settings import TrainingSettings
 from bothways.training.signals import StopRequest
 from bothways.training.state import State, join_ranks, memories_of, memory_tensors, of_rank
@@ -55,13 +55,17 @@ class Run:
     write_model: Callable[[Path], None]
     """Writes the model as a Hugging Face folder."""
     evaluate: Callable[[], Mapping[str, float]] | None = None
-    """Returns held-out numbers; the first is the one that decides which checkpoint is best (lower is better)."""
+    """Returns what the model is judged by; the first number decides which checkpoint is best. On all ranks, or none."""
+    better: Direction = "lower"
+    """Which way the deciding number improves."""
+    judged: str = "held out"
+    """On what the numbers are, in the words of the progress lines."""
     shorter: Callable[[float], Loader] | None = None
     """Returns a loader of as many rows, each a share as long; needed where the schedule has stages of the length."""
 
 
 def train(run: Run, progress: Progress, resume_from: Path | None = None) -> State:
-    """Train until the budget is used up; return where the run stands then.
+    """Train until the budget, which is not in epochs, is used up or the run stops early; return where it stands then.
 
     `resume_from` is a checkpoint of this run, whose weights the model already has. Raises `Interrupted` after a
     signal, with everything saved, and `NumericError` when the loss stays non-finite.
@@ -86,7 +90,7 @@ class _Trainer:
     def __init__(self, run: Run, progress: Progress) -> None:
         settings = run.settings
         self.run, self.progress = run, progress
-        self.budget = Budget(settings.steps, settings.tokens, settings.minutes)
+        self.budget = settings.budget
         self.warmup = schedule.warmup_share(settings.schedule, self.budget)
         self.cap = _step_cap()
         count = len(run.loader.micro_batches)
@@ -99,7 +103,7 @@ class _Trainer:
     # ---- the loop -------------------------------------------------------------------------------------------
 
     def train(self, stop: StopRequest) -> None:
-        """Take steps until the budget is used up or a signal asks to stop."""
+        """Take steps until the run is finished or a signal asks to stop."""
         settings, state = self.run.settings, self.state
         started = time.monotonic() - state.seconds
         with contextlib.closing(self._batches()) as data:
@@ -109,9 +113,9 @@ class _Trainer:
                 now = time.monotonic()
                 self.interval.seconds += now - began
                 must_stop = self._agree(now - started, stop)
-                is_last = self._is_finished()
-                is_judged = is_last or self._is_due(settings.evaluate_every)
+                is_judged = self._is_finished() or self._is_due(settings.evaluate_every)
                 held_out, is_best = self._evaluate() if is_judged else ({}, False)
+                is_last = self._is_finished()
                 if is_judged or self._is_due(settings.log_every):
                     self._report(held_out)
                 if is_last or is_best or must_stop or self._is_due(settings.save_every):
@@ -144,13 +148,13 @@ class _Trainer:
         batches = batches[: schedule.micro_batches(settings, self._used(), len(batches))]
         totals = self.stepper.totals(batches)
         state.step += 1
-        state.tokens += int(totals["tokens"])
+        state.tokens += totals.tokens
         done = self.stepper.step(batches, totals, schedule.share(settings, self._used(), self.warmup))
-        self.interval.tokens += totals["tokens"]
+        self.interval.tokens += totals.tokens
         self.interval.gradient_norm = done.norm
         if done.is_finite:
             state.failing = 0
-            self.interval.add(done.sums, totals)
+            self.interval.add(done.sums, totals.scored)
         else:
             self._skip()
 
@@ -177,22 +181,31 @@ class _Trainer:
         return agreed["stop"] > 0
 
     def _evaluate(self) -> tuple[Mapping[str, float], bool]:
-        """Measure held-out text in the main process; tell all ranks whether the model is the best so far."""
+        """Judge the model in the main process; tell all ranks whether it is the best so far, and count if not."""
+        run, state = self.run, self.state
+        if run.evaluate is None:
+            return {}, False
         held_out: Mapping[str, float] = {}
-        is_best = False
-        if self.run.place.is_main and self.run.evaluate is not None:
-            held_out = self.run.evaluate()
+        if run.place.is_main:
+            held_out = run.evaluate()
             numbers = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in held_out.items())
-            whose = self.run.objective.answered_by
-            self.progress.say(
-                f"step {self.state.step:,} held out: {numbers}" + (f" ({whose})" if whose else "")
-            )
-            metric, value = next(iter(held_out.items()))
-            is_best = value < (self.best.value if self.best else float("inf"))
-            if is_best:
-                folder = run_folder.checkpoint_folder(self.run.folder, self.state.step)
-                self.best = Best(folder, metric, value)
-        return held_out, distributed.any_over_ranks(is_best)
+            whose = f" ({run.objective.answered_by})" if run.objective.answered_by else ""
+            self.progress.say(f"step {state.step:,} {run.judged}: {numbers}{whose}")
+        is_best = distributed.any_over_ranks(run.place.is_main and self._improves(held_out))
+        state.waiting = 0 if is_best else state.waiting + 1
+        if self._stops_early():
+            evaluations = f"{state.waiting} evaluation{'s' * (state.waiting > 1)}"
+            self.progress.say(f"no better number in {evaluations}; stopped at step {state.step:,}")
+        return held_out, is_best
+
+    def _improves(self, held_out: Mapping[str, float]) -> bool:
+        """Remember the model as the best so far if its first number says so; say whether it is."""
+        metric, value = next(iter(held_out.items()))
+        if not math.isfinite(value) or (self.best and not self.best.is_beaten_by(value)):
+            return False
+        folder = run_folder.checkpoint_folder(self.run.folder, self.state.step)
+        self.best = Best(folder, metric, value, self.run.better)
+        return True
 
     def _report(self, held_out: Mapping[str, float]) -> None:
         """Write and show a line of metrics, and begin a new interval."""
@@ -224,10 +237,11 @@ class _Trainer:
             numbers = dataclasses.asdict(state) | {
                 "interval": self.interval.numbers(),
                 "world": run.place.world,
+                "best": self.best.record() if is_best and self.best else None,
             }
             checkpoint.save(folder, run.write_model, tensors, numbers)
-            if is_best and self.best is not None:
-                run_folder.record_best(run.folder, folder, self.best.metric, self.best.value)
+            if is_best and self.best:
+                run_folder.record_best(run.folder, self.best)
             run_folder.prune(run.folder, run.settings.keep, self.best.folder if self.best else None)
         distributed.barrier()
 
@@ -235,8 +249,12 @@ class _Trainer:
         """Go on from a checkpoint of this run."""
         saved, place = checkpoint.load(folder), self.run.place
         optimizer.restore_optimizer(self.stepper.optimizer, saved.tensors)
-        for name in dataclasses.asdict(self.state):
-            setattr(self.state, name, saved.state[name])
+        for name, none_yet in dataclasses.asdict(self.state).items():
+            setattr(self.state, name, saved.state.get(name, none_yet))  # older checkpoints count less
+        if record := saved.state.get("best"):  # a run that was killed may not have noted it
+            self.best = run_folder.best_of(self.run.folder, record)
+            if place.is_main:
+                run_folder.record_best(self.run.folder, self.best)
         self.stepper.memories = memories_of(saved.tensors, self.run.loader.micro_batches, place.device)
         if saved.state["world"] == place.world:
             mine = of_rank(saved.tensors, place.rank)
@@ -257,7 +275,11 @@ class _Trainer:
         return every is not None and self.state.step % every == 0
 
     def _is_finished(self) -> bool:
-        return self._progress() >= 1.0
+        return self._progress() >= 1.0 or self._stops_early()
+
+    def _stops_early(self) -> bool:
+        limit = self.run.settings.stop_after
+        return limit is not None and self.state.waiting >= limit
 
     def _progress(self) -> float:
         """Return how near the end is: the share of the budget that is used up, or of the cap."""

@@ -2,7 +2,7 @@
 
 runs/mine/.lock                       held while a process trains here
 runs/mine/checkpoints/step-00001000   see `checkpoint`
-runs/mine/checkpoints/best.json       {"checkpoint": name, "metric": name, "value": number}
+runs/mine/checkpoints/best.json       {"checkpoint": name, "metric": name, "value": number, "better": "lower"}
 """
 
 import contextlib
@@ -13,10 +13,10 @@ import os
 import platform
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, Literal, TextIO, TypeAlias, get_args
 
 from bothways import files
 from bothways.errors import CheckpointError, UsageError
@@ -27,14 +27,37 @@ PARTIAL = re.compile(r"\.step-(\d{8,})\.part")
 BEST = "best.json"
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
+Direction: TypeAlias = Literal["lower", "higher"]
+"""Which numbers are the better ones: lower (losses) or higher (accuracies)."""
+
 
 @dataclass(frozen=True)
 class Best:
-    """The checkpoint with the best held-out number so far."""
+    """The checkpoint with the best held-out number so far; raises `ValueError` for a number that cannot be the best."""
 
     folder: Path
     metric: str
     value: float
+    better: Direction = "lower"
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.value):
+            raise ValueError(f"{self.metric} is {self.value}; only a finite number can be the best")
+        if self.better not in get_args(Direction):
+            raise ValueError(f"better is {self.better!r}; it is one of {', '.join(get_args(Direction))}")
+
+    def is_beaten_by(self, value: float) -> bool:
+        """Say whether a number is better."""
+        return value < self.value if self.better == "lower" else value > self.value
+
+    def record(self) -> dict[str, str | float]:
+        """Return what is written down; `best_of` reads it."""
+        return {
+            "checkpoint": self.folder.name,
+            "metric": self.metric,
+            "value": self.value,
+            "better": self.better,
+        }
 
 
 def checkpoint_folder(run_folder: Path, step: int) -> Path:
@@ -86,20 +109,23 @@ def adopt(run_folder: Path, found: Path) -> Path:
     return final
 
 
-def record_best(run_folder: Path, folder: Path, metric: str, value: float) -> None:
-    """Note, atomically, that the saved checkpoint `folder` has the best `metric` so far."""
-    if not math.isfinite(value):
-        raise ValueError(f"{metric} is {value}; only a finite number can be the best")
-    files.write_json(
-        run_folder / "checkpoints" / BEST, {"checkpoint": folder.name, "metric": metric, "value": value}
-    )
+def record_best(run_folder: Path, new: Best) -> None:
+    """Note, atomically, which saved checkpoint is the best so far."""
+    files.write_json(run_folder / "checkpoints" / BEST, new.record())
+
+
+def best_of(run_folder: Path, record: Mapping[str, Any]) -> Best:
+    """Return what was written down as `Best.record`, or before it knew a direction, when lower was better."""
+    folder = run_folder / "checkpoints" / record["checkpoint"]
+    return Best(folder, record["metric"], record["value"], record.get("better", "lower"))
 
 
 def best(run_folder: Path) -> Best | None:
     """Return the best checkpoint on record, or None where there is no record or the folder is gone."""
     try:
-        record = json.loads((run_folder / "checkpoints" / BEST).read_text(encoding="utf-8"))
-        found = Best(run_folder / "checkpoints" / record["checkpoint"], record["metric"], record["value"])
+        found = best_of(
+            run_folder, json.loads((run_folder / "checkpoints" / BEST).read_text(encoding="utf-8"))
+        )
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:

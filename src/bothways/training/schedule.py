@@ -1,6 +1,7 @@
 """How long to train, and learning rate, batch and row length on the way, as pure functions of how far the run has come.
 
-Progress runs from 0 to 1 and is measured in steps, in tokens or in minutes, whichever the budget is given in.
+Progress runs from 0 to 1 and is measured in steps, in tokens or in minutes, whichever the budget is given in; one in
+epochs is turned into steps before training begins.
 All three depend on nothing else, so resuming in steps or tokens is exact.
 """
 
@@ -75,7 +76,7 @@ class ScheduleSettings(Settings):
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to train: exactly one of the three is given, else `UsageError`."""
+    """How long to train: exactly one of the four is given, else `UsageError`."""
 
     steps: int | None = None
     """Optimizer steps."""
@@ -83,12 +84,14 @@ class Budget:
     """Tokens read, over all ranks."""
     minutes: float | None = None
     """Minutes of wall clock, interruptions not counted. Not exactly resumable."""
+    epochs: float | None = None
+    """Passes over the data. They have no progress until `TrainingSettings.in_steps` has counted their steps."""
 
     def __post_init__(self) -> None:
         given = {name: value for name, value in vars(self).items() if value is not None}
         if len(given) != 1:
             said = " and ".join(f"{name}={value}" for name, value in given.items()) or "not given"
-            raise UsageError(f"the training budget is {said}; give exactly one of steps, tokens, minutes")
+            raise UsageError(f"the training budget is {said}; give exactly one of {', '.join(vars(self))}")
         ((name, value),) = given.items()
         if not (math.isfinite(value) and value > 0):
             raise UsageError(f"the training budget is {name}={value}; give a number above 0")
@@ -99,9 +102,10 @@ class Budget:
             used = step / self.steps
         elif self.tokens is not None:
             used = tokens / self.tokens
-        else:
-            assert self.minutes is not None
+        elif self.minutes is not None:
             used = seconds / (60 * self.minutes)
+        else:
+            raise ValueError("a budget in epochs must be turned into steps before training")
         return min(1.0, max(0.0, used))
 
     def is_finished(self, step: int, tokens: int, seconds: float) -> bool:
@@ -166,7 +170,7 @@ def mean_length_share(settings: ScheduleSettings, budget: Budget) -> float:
     stages = [(width, part) for width, (_, part) in zip(widths, settings.length, strict=True)]
     if not stages:
         return 1.0
-    if budget.steps is not None:
+    if budget.steps is not None or budget.epochs is not None:
         return sum(width * part for width, part in stages)
     return 1.0 / sum(width / part for width, part in stages)
 

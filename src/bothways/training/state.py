@@ -33,6 +33,8 @@ class State:
     """Steps whose loss or gradient was not finite, so that nothing was learned."""
     failing: int = 0
     """How many of them have come in a row by now."""
+    waiting: int = 0
+    """How many evaluations in a row have brought no better number by now."""
 
 
 def memory_tensors(memories: Sequence[Memory | None]) -> dict[str, Tensor]:

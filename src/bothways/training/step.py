@@ -3,7 +3,8 @@
     totals = scored items of the whole step, over micro-batches and ranks, known before the first forward pass
     loss   = Σ over parts of weight · (sum over micro-batches and ranks) / total
 
-so accumulating gives exactly the gradient of one large batch. Nothing waits for the device until all of a step is on
+so accumulating gives exactly the gradient of one large batch. A part that a step does not hold (that of another task)
+adds nothing, and the heads it alone trains stay as they are. Nothing waits for the device until all of a step is on
 its way; only then is asked whether its gradient was finite.
 """
 
@@ -21,6 +22,15 @@ from bothways.training import distributed, optimizer
 from bothways.training.distributed import Place
 from bothways.training.settings import TrainingSettings
 from bothways.training.ways import choose_ways, encoders
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What a step runs over, on all ranks."""
+
+    tokens: int
+    scored: dict[str, float]
+    """Items of each loss part of the objective; 0 for a part that the step does not hold."""
 
 
 @dataclass(frozen=True)
@@ -64,19 +74,21 @@ class Stepper:
                     block.compile()
         distributed.copy_from_main(self.parameters)
 
-    def totals(self, batches: list[Batch]) -> dict[str, float]:
-        """Return how many `tokens` a step reads and how many items each loss part runs over, on all ranks."""
-        counts: dict[str, float] = {"tokens": sum(batch.num_tokens for batch in batches)}
+    def totals(self, batches: list[Batch]) -> Totals:
+        """Count what a step runs over; every rank names all parts, whichever its own batches hold."""
+        scored: dict[str, float] = dict.fromkeys(self.objective.weights(), 0)
         for batch in batches:
             for name, count in self.objective.counts(batch).items():
-                counts[name] = counts.get(name, 0) + count
-        return distributed.sum_over_ranks(counts)
+                scored[name] += count
+        tokens = sum(batch.num_tokens for batch in batches)
+        summed = distributed.sum_over_ranks({"tokens": tokens} | scored)
+        return Totals(int(summed.pop("tokens")), summed)
 
-    def step(self, batches: list[Batch], totals: Mapping[str, float], rate: float = 1.0) -> Stepped:
+    def step(self, batches: list[Batch], totals: Totals, rate: float = 1.0) -> Stepped:
         """Take one step over this rank's micro-batches at `rate` times the peak learning rate."""
         sums: dict[str, Tensor] = {}
         for index, batch in enumerate(batches):
-            for name, nats in self._accumulate(index, batch.to(self.place.device), totals).items():
+            for name, nats in self._accumulate(index, batch.to(self.place.device), totals.scored).items():
                 sums[name] = sums[name] + nats if name in sums else nats
         norm, is_finite = self._update(rate)
         return Stepped(sums, norm, is_finite)
@@ -85,11 +97,11 @@ class Stepper:
         """Begin all memory anew."""
         self.memories = [None for _ in self.memories]
 
-    def _accumulate(self, index: int, batch: Batch, totals: Mapping[str, float]) -> dict[str, Tensor]:
+    def _accumulate(self, index: int, batch: Batch, scored: Mapping[str, float]) -> dict[str, Tensor]:
         """Run one micro-batch forward and backward; keep its memory; return its loss sums."""
         with self.precision.autocast(self.place.device):
             losses, self.memories[index] = self.objective(self.encoder, batch, self.memories[index])
-        parts = [loss.weight * loss.sum / max(1, totals[name]) for name, loss in losses.items()]
+        parts = [loss.weight * loss.sum / max(1, scored[name]) for name, loss in losses.items()]
         torch.stack(parts).sum().backward()
         return {name: loss.sum.detach() for name, loss in losses.items()}
 
