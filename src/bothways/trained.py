@@ -9,7 +9,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from bothways.config import build
-from bothways.errors import CheckpointError, DataError
+from bothways.errors import CheckpointError, DataError, UsageError
 from bothways.evaluate import (
     EvaluationSettings,
     Filled,
@@ -44,6 +44,10 @@ def load(run: Path, say: Say = _silent) -> tuple[Subject, Tokenizer]:
     """
     folder = resolve_run(run, say)
     model, missing = read_model(folder)
+    if not model.objective.answers:
+        raise UsageError(
+            f"{run} was fine-tuned to {model.objective.name}, so it predicts no text; ask it with bothways predict"
+        )
     refuse_to_guess(folder, model.objective, missing)
     device = choose_device()
     subject = Subject(model.encoder.to(device), model.objective.to(device), model.vocabulary, model.layout)

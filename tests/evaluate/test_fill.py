@@ -3,8 +3,7 @@ import itertools
 import numpy as np
 import pytest
 from pydantic_core import from_json, to_json
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from toy_language import LENGTH, ORDINARY, VOCABULARY, ToyObjective, toy_subject
+from toy_language import LENGTH, ORDINARY, VOCABULARY, ToyObjective, toy_subject, toy_tokenizer
 
 from bothways.errors import UsageError
 from bothways.evaluate.fill import fill_blanks, read_prompt
@@ -12,12 +11,7 @@ from bothways.evaluate.fill import fill_blanks, read_prompt
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "red", "blue", "##s"]
-    built = Tokenizer(models.WordPiece({word: index for index, word in enumerate(words)}, unk_token="[UNK]"))
-    built.add_special_tokens(words[:5])
-    built.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    built.decoder = decoders.WordPiece()
-    return built
+    return toy_tokenizer()
 
 
 TEXT = "red [?] blue [?][?] red"

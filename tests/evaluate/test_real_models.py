@@ -3,40 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from small_models import bert, xlnet
 from toy_language import VOCABULARY
 
-from bothways.evaluate.asking import Question, Subject, answers, surround
+from bothways.evaluate.asking import Question, answers, surround
 from bothways.evaluate.heldout import EvaluationSettings, draw_sample, make_evaluator, measure
 from bothways.evaluate.joint import joint_nats
 from bothways.evaluate.sequential import left_to_right_nats
 from bothways.evaluate.windows import Documents, select_spans
-from bothways.model.backbones import build_encoder
-from bothways.model.backbones.bert import BertSettings
-from bothways.model.backbones.transformer_xl import TransformerXLSettings
-from bothways.model.initialise import initialise
-from bothways.objectives import build_objective
-from bothways.objectives.masked import MaskedSettings
-from bothways.objectives.permutation import PermutationSettings
 
-SHAPE = {"layers": 2, "width": 32, "heads": 2, "feed_forward": 64}
 SETTINGS = EvaluationSettings(tokens=30, spans=8, left_to_right_tokens=100, window=14, rows=16)
-
-
-def built(shape, kind, layout):
-    torch.manual_seed(0)
-    encoder = build_encoder(shape, VOCABULARY)
-    objective = build_objective(kind, [], VOCABULARY, encoder)
-    for module in (encoder, objective):
-        initialise(module, 0.3)
-    return Subject(encoder, objective, VOCABULARY, layout)
-
-
-def bert():
-    return built(BertSettings(**SHAPE, max_positions=14), MaskedSettings(), "cls_first")
-
-
-def xlnet(memory=40, layout="cls_last"):
-    return built(TransformerXLSettings(**SHAPE, memory=memory), PermutationSettings(), layout)
 
 
 def documents(count=8, longest=60):

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import nn
 
 from bothways.batch import Batch
@@ -56,16 +57,17 @@ class ToyObjective(nn.Module):
 
     def left_to_right(self, examples):
         ordinary = ~VOCABULARY.is_special[examples.tokens]
-        return _batch(examples, examples.tokens, ordinary)
+        return self.in_order(examples, np.where(ordinary, np.cumsum(ordinary, axis=1), 0))
+
+    def in_order(self, examples, ranks):
+        return _batch(examples, examples.tokens, ranks > 0, ranks)
 
     def predict(self, _encoder, batch, _memory=None):
         self.modes.add((self.training, torch.is_grad_enabled()))
         self.rows_asked += len(batch.tokens)
-        causal = not (batch.tokens == MASK).any()
         slots = batch.tokens.shape[1]
         answers = [
-            self.conditional(_text(batch.tokens[flat // slots], flat % slots, causal))
-            for flat in batch.scored.tolist()
+            self.conditional(_text(batch, flat // slots, flat % slots)) for flat in batch.scored.tolist()
         ]
         return torch.log(torch.tensor(np.array(answers))).float()
 
@@ -96,6 +98,16 @@ def toy_subject(layout="cls_first", objective=None, **encoder):
     return Subject(ToyEncoder(**encoder), objective or ToyObjective(), VOCABULARY, layout)
 
 
+def toy_tokenizer():
+    """The language in writing: red, blue, and the ending of a plural."""
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "red", "blue", "##s"]
+    built = Tokenizer(models.WordPiece({word: index for index, word in enumerate(words)}, unk_token="[UNK]"))
+    built.add_special_tokens(words[:5])
+    built.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    built.decoder = decoders.WordPiece()
+    return built
+
+
 def toy_windows(count, seed=1):
     """Windows that begin with a word, as held-out windows do."""
     drawn = np.random.default_rng(seed).choice(ORDINARY, size=(count, LENGTH))
@@ -107,22 +119,25 @@ def every_sequence():
     return itertools.product(ORDINARY, repeat=LENGTH)
 
 
-def _batch(examples, shown, asked):
+def _batch(examples, shown, asked, ranks=None):
     return Batch(
         tokens=torch.from_numpy(shown.astype(np.int64)),
         segments=torch.from_numpy(examples.segments.astype(np.int64)),
         positions=torch.from_numpy(examples.positions.astype(np.int64)),
         scored=torch.from_numpy(np.flatnonzero(asked)),
         targets=torch.from_numpy(examples.tokens[asked].astype(np.int64)),
+        enters=None if ranks is None else torch.from_numpy(ranks),
         carry=examples.carry,
     )
 
 
-def _text(row, slot, causal):
+def _text(batch, row, slot):
     """Return the text of a row (None where hidden, at the asked slot too) and the asked position in it."""
-    places = [index for index, token in enumerate(row.tolist()) if token not in (PAD, CLS, SEP)]
-    asked = places.index(slot)
-    text = [None if row[place] == MASK else int(row[place]) for place in places]
-    if causal:
-        text = [token if position < asked else None for position, token in enumerate(text)]
-    return text + [None] * (LENGTH - len(text)), asked
+    tokens = batch.tokens[row].tolist()
+    places = [index for index, token in enumerate(tokens) if token not in (PAD, CLS, SEP)]
+    ranks = [0] * len(tokens) if batch.enters is None else batch.enters[row].tolist()
+    text = [
+        None if place == slot or tokens[place] == MASK or ranks[place] > ranks[slot] else tokens[place]
+        for place in places
+    ]
+    return text + [None] * (LENGTH - len(text)), places.index(slot)

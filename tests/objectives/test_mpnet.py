@@ -158,7 +158,7 @@ def test_a_cloze_is_what_two_streams_answer_when_all_that_is_hidden_comes_first(
     hidden = (examples.tokens > MASK) & (rng(3).random(examples.tokens.shape) < 0.3)
     asked = hidden & (rng(4).random(hidden.shape) < 0.7)
     answers = objective.predict(encoder, objective.cloze(examples, hidden, asked))
-    streams = objective._predict(examples, hidden.astype(np.int64))
+    streams = objective.in_order(examples, hidden.astype(np.int64))
     kept = torch.from_numpy(asked[hidden])
     both = objective.predict(encoder, streams)[streams.targets != IGNORED][kept]
     torch.testing.assert_close(both, answers, atol=1e-12, rtol=0.0)

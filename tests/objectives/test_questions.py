@@ -27,6 +27,7 @@ from scored import objective_named, scored_slots
 
 from bothways.batch import IGNORED, NEVER, Examples
 from bothways.objectives import OBJECTIVES
+from bothways.objectives.layout import draw_ranks
 
 
 def answering(*measures: str) -> pytest.MarkDecorator:
@@ -114,6 +115,43 @@ def test_left_to_right_equals_a_chain_of_clozes_where_context_is_not_encoded_twi
         asked = hidden & (np.arange(16) == slot)
         chained = objective.predict(encoder, objective.cloze(examples, hidden, asked))
         torch.testing.assert_close(chained, answers[:, number], atol=1e-12, rtol=0.0)
+
+
+@answering("orders")
+def test_an_order_equals_a_chain_of_clozes_where_context_is_not_encoded_twice(backbone, name):
+    """In one layer, as for left to right."""
+    encoder = make_encoder(backbone, layers=1)
+    objective = make_objective(name, encoder)
+    examples = whole(rows=3)
+    ranks = draw_ranks(examples.tokens > MASK, rng())
+    batch = objective.in_order(examples, ranks)
+    assert (scored_slots(batch) == (ranks > 0)).all()
+    answers = objective.predict(encoder, batch).unflatten(0, (3, -1))
+    slots = np.flatnonzero(ranks[0])  # every row asks for the same slots
+    for rank in range(1, len(slots) + 1):
+        asked = ranks == rank
+        chained = objective.predict(encoder, objective.cloze(examples, ranks >= rank, asked))
+        in_pass = answers[torch.arange(3), np.searchsorted(slots, np.nonzero(asked)[1])]
+        torch.testing.assert_close(chained, in_pass, atol=1e-12, rtol=0.0)
+
+
+@answering("orders")
+def test_in_one_pass_every_token_of_an_order_is_answered_as_if_it_were_asked_alone(backbone, name):
+    """Each question: what is later in the order is replaced, and has no order of its own."""
+    encoder = make_encoder(backbone)
+    objective = make_objective(name, encoder)
+    examples = whole(rows=1)
+    ranks = draw_ranks(examples.tokens > MASK, rng(1))
+    answers = objective.predict(encoder, objective.in_order(examples, ranks))
+    for number, slot in enumerate(np.flatnonzero(ranks)):
+        rank = ranks[0, slot]
+        tokens = np.where(ranks >= rank, MASK + 1 + (examples.tokens - MASK) % 50, examples.tokens)
+        question = objective.in_order(dataclasses.replace(examples, tokens=tokens), np.minimum(ranks, rank))
+        alone = objective.predict(encoder, question)[number]
+        torch.testing.assert_close(alone, answers[number], atol=1e-12, rtol=0.0)
+        changed = np.where(ranks < rank, tokens[:, ::-1], examples.tokens)
+        other = objective.in_order(dataclasses.replace(examples, tokens=changed), ranks)
+        assert (objective.predict(encoder, other)[number] - answers[number]).abs().max() > 1e-6
 
 
 @every_variant

@@ -1,4 +1,4 @@
-"""Numbers that mean the same for every model: held-out nats, and blanks filled by a trained model."""
+"""Numbers that mean the same for every model: held-out nats, minimal pairs, and blanks filled by a trained model."""
 
 from bothways.evaluate.asking import Question, Subject, answers
 from bothways.evaluate.estimate import Estimate, estimate
@@ -11,6 +11,8 @@ from bothways.evaluate.heldout import (
     make_evaluator,
     measure,
 )
+from bothways.evaluate.minimal_pairs import MinimalPairs, MinimalPairSettings, minimal_pairs
+from bothways.evaluate.pair_files import MinimalPair, read_pairs
 from bothways.evaluate.printing import lines_of
 from bothways.evaluate.score import Score, held_out_table, score_documents, score_texts
 from bothways.evaluate.unigram import unigram_nats
@@ -23,6 +25,9 @@ __all__ = [
     "Filled",
     "HeldOutText",
     "Measurement",
+    "MinimalPair",
+    "MinimalPairSettings",
+    "MinimalPairs",
     "Question",
     "Sample",
     "Score",
@@ -35,6 +40,8 @@ __all__ = [
     "lines_of",
     "make_evaluator",
     "measure",
+    "minimal_pairs",
+    "read_pairs",
     "score_documents",
     "score_texts",
     "unigram_nats",

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bothways.batch import IGNORED, Batch, Examples
+from bothways.batch import IGNORED, Batch, Examples, Memory
 from bothways.evaluate.windows import SPECIALS
 from bothways.model.encoder import Encoder
 from bothways.objectives.base import Objective
@@ -27,6 +27,14 @@ class ReadsLeftToRight(Protocol):
 
     def left_to_right(self, examples: Examples) -> Batch:
         """Ask for every token that is not special, given the slots before it; without any, it may be left out."""
+        ...
+
+
+class ReadsInOrder(Protocol):
+    """What an objective with "orders" among its answers can do besides."""
+
+    def in_order(self, examples: Examples, ranks: np.ndarray) -> Batch:
+        """Ask for every slot of positive rank (int64 [rows, slots]), given those of lower rank and of rank 0."""
         ...
 
 
@@ -97,6 +105,18 @@ def _ask(subject: Subject, questions: Sequence[Question]) -> tuple[Tensor, np.nd
     batch = subject.objective.cloze(examples, hidden, asked).to(subject.device)
     log_probabilities = subject.objective.predict(subject.encoder, batch).float()
     return log_probabilities[batch.targets != IGNORED], examples.tokens[asked].astype(np.int64)
+
+
+def truth_nats(subject: Subject, batch: Batch, memory: Memory | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what each scored token of a batch costs, float32 [scored], the token, and its row, int64 [scored] each.
+
+    To be called while `asking`.
+    """
+    log_probabilities = subject.objective.predict(subject.encoder, batch, memory).float()
+    kept = batch.targets != IGNORED
+    targets, queries = batch.targets[kept], batch.num_slots + batch.num_probes
+    nats = -log_probabilities[kept].gather(1, targets[:, None])[:, 0]
+    return nats, targets, batch.scored[kept] // queries
 
 
 def surround(texts: Sequence[np.ndarray], vocabulary: Vocabulary, layout: Layout, carry: int = 0) -> Examples:

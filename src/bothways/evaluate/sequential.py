@@ -6,8 +6,15 @@ from typing import cast
 
 import numpy as np
 
-from bothways.batch import IGNORED, Memory
-from bothways.evaluate.asking import ReadsLeftToRight, Subject, asking, surround, text_begin
+from bothways.batch import Memory
+from bothways.evaluate.asking import (
+    ReadsLeftToRight,
+    Subject,
+    asking,
+    surround,
+    text_begin,
+    truth_nats,
+)
 
 
 @dataclass(frozen=True)
@@ -68,11 +75,8 @@ def _read_windows(
     carry = text_begin(subject.layout) + max(map(len, texts)) if goes_on else 0
     examples = surround(texts, subject.vocabulary, subject.layout, carry)
     batch = cast(ReadsLeftToRight, subject.objective).left_to_right(examples).to(subject.device)
-    log_probabilities = subject.objective.predict(subject.encoder, batch, memory).float()
-    kept = batch.targets != IGNORED
-    targets, queries = batch.targets[kept], batch.num_slots + batch.num_probes
-    nats = -log_probabilities[kept].gather(1, targets[:, None])[:, 0]
-    windows = np.array([number for number, _ in numbered])[(batch.scored[kept] // queries).cpu().numpy()]
+    nats, targets, rows = truth_nats(subject, batch, memory)
+    windows = np.array([number for number, _ in numbered])[rows.cpu().numpy()]
     if goes_on:
         # `predict` gives log-probabilities only, so what to remember costs a second pass.
         _, memory = subject.encoder(batch, memory)

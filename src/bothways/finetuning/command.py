@@ -116,7 +116,7 @@ def reads_from_the_left(objective: Settings) -> bool:
         return any(values["is_causal"] for values in objective.tasks.values())
     if isinstance(objective, TaskSettings):
         return objective.is_causal
-    kind: str = objective.kind  # type: ignore[attr-defined] -- every objective's settings have one
+    kind: str = objective.kind  # type: ignore[attr-defined]  # every objective's settings have one
     return "both sides" not in OBJECTIVES[kind][1].offers
 
 

@@ -14,6 +14,7 @@ from bothways.interop.folder import Model, read_model
 from bothways.recipe_files import parse_words
 from bothways.records.columns import ColumnSettings
 from bothways.records.read import read
+from bothways.records.types import unlabelled
 from bothways.runtime import choose_device
 from bothways.tasks import Task
 from bothways.tasks.answering import predict
@@ -55,11 +56,13 @@ def predict_file(
     model, missing = read_model(folder)
     task = task_named(model, name, folder, missing)
     columns = build(ColumnSettings, parse_words(words).get("columns", {}), "predict")
-    labelled = read(path, task.settings.kind, columns, labelled=False)  # type: ignore[arg-type] -- one of TASKS
+    kind: Any = task.settings.kind
+    labelled = read(path, kind, columns, labelled=False)
     for line in labelled.reading.lines():
         say(line)
     encoder = model.encoder.to(choose_device())
-    said = predict(task.to(choose_device()), encoder, labelled.records, reader_of(model, task))
+    asked = [unlabelled(record) for record in labelled.records]
+    said = predict(task.to(choose_device()), encoder, asked, reader_of(model, task))
     predictions = [
         {"where": record.where, **each} for record, each in zip(labelled.records, said, strict=True)
     ]

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-
 from bothways.interop.heads import PURPOSES, Purpose
 
 _PRETRAINED = {

@@ -22,7 +22,7 @@ class Objective(nn.Module):
     """Base of all objectives.
 
     `needs` names what the format and the backbone must offer; `answers` which measures are defined for it:
-    `leave one out`, `joint spans`, `orders` (any order of a span), `left to right`. `offers` says what auxiliary losses
+    `leave one out`, `joint spans`, `orders` (any order of tokens), `left to right`. `offers` says what auxiliary losses
     may build on: `both sides` (a slot knows the text around it), `hidden spans` (what is scored is hidden at its slot).
     """
 

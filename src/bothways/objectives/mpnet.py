@@ -54,7 +54,7 @@ class MPNet(Objective):
 
     def corrupt(self, examples: Examples, rng: np.random.Generator) -> Batch:
         """Draw an exact share of every row and its order; the row itself stays, placeholders are added."""
-        return self._predict(examples, draw_ranks(self._choose(examples, rng), rng))
+        return self.in_order(examples, draw_ranks(self._choose(examples, rng), rng))
 
     def cloze(self, examples: Examples, hidden: np.ndarray, asked: np.ndarray) -> Batch:
         """Show `[MASK]` at every hidden slot.
@@ -70,16 +70,10 @@ class MPNet(Objective):
 
         Placeholders say how many tokens are still to come; so does XLNet's separator, which is known too.
         """
-        return self._predict(examples, ranks_as_read(~self.vocabulary.is_special[examples.tokens]))
+        return self.in_order(examples, ranks_as_read(~self.vocabulary.is_special[examples.tokens]))
 
-    def _choose(self, examples: Examples, rng: np.random.Generator) -> np.ndarray:
-        """Return what is predicted, bool [rows, slots]."""
-        settings, vocabulary = self.settings, self.vocabulary
-        goal = goals(examples.tokens, vocabulary, settings.rate)
-        return choose_tokens_or_words(settings.select, settings.longest, examples, vocabulary, goal, rng)
-
-    def _predict(self, examples: Examples, ranks: np.ndarray) -> Batch:
-        """Predict every slot of positive rank (int64 [rows, slots]), and give it a placeholder."""
+    def in_order(self, examples: Examples, ranks: np.ndarray) -> Batch:
+        """Ask for every slot of positive rank (int64 [rows, slots]) in that order, and give it a placeholder."""
         places, is_filled = line_up(np.flatnonzero(ranks), ranks.shape)
         longer = _with_placeholders(examples, places, is_filled, self.vocabulary)
         own = np.take_along_axis(ranks, places, axis=1)
@@ -94,6 +88,12 @@ class MPNet(Objective):
             probing=True,
             placeholders=places.shape[1],
         )
+
+    def _choose(self, examples: Examples, rng: np.random.Generator) -> np.ndarray:
+        """Return what is predicted, bool [rows, slots]."""
+        settings, vocabulary = self.settings, self.vocabulary
+        goal = goals(examples.tokens, vocabulary, settings.rate)
+        return choose_tokens_or_words(settings.select, settings.longest, examples, vocabulary, goal, rng)
 
 
 def _with_placeholders(

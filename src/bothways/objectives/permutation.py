@@ -65,10 +65,15 @@ class Permutation(Objective):
 
     def left_to_right(self, examples: Examples) -> Batch:
         """Rank every ordinary token by its place in the row; special tokens are known from the start."""
-        ordinary = ~self.vocabulary.is_special[examples.tokens]
-        ranks = ranks_as_read(ordinary)
+        return self.in_order(examples, ranks_as_read(~self.vocabulary.is_special[examples.tokens]))
+
+    def in_order(self, examples: Examples, ranks: np.ndarray) -> Batch:
+        """Ask for every slot of positive rank (int64 [rows, slots]), given those of lower rank and of rank 0.
+
+        All of an order in one pass, as in the paper: a slot's state, too, knows only what is earlier in the order.
+        """
         return lay_out(
-            examples, examples.tokens, ordinary, self.vocabulary, ranks=Ranks(ranks, ranks), probing=True
+            examples, examples.tokens, ranks > 0, self.vocabulary, ranks=Ranks(ranks, ranks), probing=True
         )
 
     def _choose(self, examples: Examples, rng: np.random.Generator) -> np.ndarray:

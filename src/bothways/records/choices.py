@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bothways.records.cells import text_in
-from bothways.records.columns import Columns, choice_index
+from bothways.records.columns import Columns
 from bothways.records.contents import text_of
+from bothways.records.options import choice_index
 from bothways.records.reading import BadRow, Reading
 from bothways.records.table import Row, Table
 from bothways.records.types import ChoiceRecord

@@ -72,8 +72,8 @@ def has_header(rows: Sequence[Sequence[str]], wanted: frozenset[str] = frozenset
     A cell that occurs again below it is a value, not a name, unless it is wanted.
     """
     first = [cell.strip() for cell in rows[0]]
-    if wanted:
-        return not wanted.isdisjoint(first)
+    if not wanted.isdisjoint(first):
+        return True
     below = [
         [row[column].strip() for row in rows[1:_SAMPLE_ROWS] if column < len(row)]
         for column in range(len(first))

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from bothways.errors import UsageError
 from bothways.records.choices import read_choices, read_race
-from bothways.records.columns import ColumnSettings, guess
+from bothways.records.columns import ColumnSettings
 from bothways.records.contents import text_of
+from bothways.records.guess import guess
 from bothways.records.questions import read_questions
 from bothways.records.reading import Reading
 from bothways.records.table import read_table

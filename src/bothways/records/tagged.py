@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from bothways.config import nearest
 from bothways.errors import UsageError
@@ -30,6 +31,14 @@ Line = tuple[int, list[str]]
 """The number of a line, from 1, and its cells."""
 
 
+class _Cells(NamedTuple):
+    """Where in a line the word and its label are, and how a label is written that is missing."""
+
+    word: int
+    label: int
+    missing: str
+
+
 def looks_tagged(text: str) -> bool:
     """Whether every line of a text's beginning ends with an entity label, as no ordinary table does."""
     lines = [line for line in text.split("\n", _SNIFFED_LINES)[:_SNIFFED_LINES] if line.strip()]
@@ -49,16 +58,11 @@ def read_tagged(
     is noted, and left as it is. Raises `UsageError` for a column that no line has.
     """
     text = text_of(path)
-    if extension_of(path) == "conllu":
-        word = _conllu_column("form" if settings.text is None else settings.text, path)
-        label = _conllu_column("upos" if settings.label is None else settings.label, path)
-        sentences = _sentences(text, is_conllu=True)
-    else:
-        word = _number(0 if settings.text is None else settings.text, path)
-        label = _number(-1 if settings.label is None else settings.label, path)
-        sentences = _lines_of_sentences(text) if _is_sentence_a_line(text) else _sentences(text)
-    records = reading.good(sentences, lambda lines: _record(reading, lines, word, label, labelled))
-    return _noted(records, reading)
+    is_conllu = extension_of(path) == "conllu"
+    cells = _conllu_cells(settings, path) if is_conllu else _conll_cells(settings, path)
+    is_flat = not is_conllu and _is_sentence_a_line(text)
+    sentences = _lines_of_sentences(text) if is_flat else _sentences(text, is_conllu)
+    return _noted(reading.good(sentences, lambda lines: _record(reading, lines, cells, labelled)), reading)
 
 
 def read_lists(table: Table, columns: Columns, reading: Reading, labelled: bool = True) -> list[TaggedRecord]:
@@ -92,11 +96,11 @@ def _noted(records: list[TaggedRecord], reading: Reading) -> list[TaggedRecord]:
     return records
 
 
-def _sentences(text: str, is_conllu: bool = False) -> Iterator[list[Line]]:
+def _sentences(text: str, is_conllu: bool) -> Iterator[list[Line]]:
     sentence: list[Line] = []
     for number, line in enumerate(text.split("\n"), start=1):
-        line = line.strip(" \r") if "\t" in line else line.strip()
-        if not line:
+        line = line.strip(" \r")
+        if not line.strip("\t"):
             if sentence:
                 yield sentence
             sentence = []
@@ -128,35 +132,44 @@ def _is_sentence_a_line(text: str) -> bool:
     )
 
 
-def _record(reading: Reading, lines: list[Line], word: int, label: int, labelled: bool) -> TaggedRecord:
+def _record(reading: Reading, lines: list[Line], cells: _Cells, labelled: bool) -> TaggedRecord:
     width = len(lines[0][1])
+    is_there = width > 1 and -width <= cells.label < width
+    if not -width <= cells.word < width or (labelled and not is_there):
+        reason = f"there are no columns {cells.word} and {cells.label} for words and labels"
+        raise BadRow(reading.at(lines[0][0]), reason, f"{width} columns")
     words, labels = [], []
-    for number, cells in lines:
-        where = reading.at(number)
-        if len(cells) != width:
-            raise BadRow(where, "the line has another number of columns", f"{len(cells)} after {width}")
-        if not all(-width <= column < width for column in (word, label)):
-            raise BadRow(where, f"there are no columns {word} and {label}", f"{width} columns")
-        words.append(tidy(cells[word]))
-        labels.append(cells[label].strip() if width > 1 else "")
-        if not words[-1]:
-            raise BadRow(where, "the word is empty")
-        if labelled and labels[-1] in ("", "_"):
-            raise BadRow(where, "the label of a word is empty")
+    for number, line in lines:
+        if len(line) != width:
+            reason = "the line has another number of columns"
+            raise BadRow(reading.at(number), reason, f"{len(line)} after {width}")
+        words.append(tidy(line[cells.word]))
+        label = line[cells.label].strip() if is_there else ""
+        labels.append("" if label == cells.missing else label)
+        if not words[-1] or (labelled and not labels[-1]):
+            raise BadRow(
+                reading.at(number), "the label of a word is empty" if words[-1] else "a word is empty"
+            )
     return TaggedRecord(reading.at(lines[0][0]), tuple(words), tuple(labels) if all(labels) else None)
 
 
-def _conllu_column(column: str | int, path: Path) -> int:
-    if isinstance(column, int):
-        return column
-    if column.lower() not in CONLLU_COLUMNS:
-        raise UsageError(
-            f"{path} is CoNLL-U and has no column {column!r}; {nearest(column, list(CONLLU_COLUMNS))}"
-        )
-    return CONLLU_COLUMNS[column.lower()]
+def _conll_cells(settings: ColumnSettings, path: Path) -> _Cells:
+    for column in settings.named:
+        if isinstance(column, str):
+            raise UsageError(f"{path} has no names for its columns; give the number of {column!r}, from 0")
+    word, label = settings.text, settings.label
+    return _Cells(word if isinstance(word, int) else 0, label if isinstance(label, int) else -1, missing="")
 
 
-def _number(column: str | int, path: Path) -> int:
-    if isinstance(column, str):
-        raise UsageError(f"{path} has no names for its columns; give the number of {column!r}, from 0")
-    return column
+def _conllu_cells(settings: ColumnSettings, path: Path) -> _Cells:
+    def number(column: str | int) -> int:
+        if isinstance(column, int):
+            return column
+        if column.lower() not in CONLLU_COLUMNS:
+            hint = nearest(column, list(CONLLU_COLUMNS))
+            raise UsageError(f"{path} is CoNLL-U and has no column {column!r}; {hint}")
+        return CONLLU_COLUMNS[column.lower()]
+
+    word = "form" if settings.text is None else settings.text
+    label = "upos" if settings.label is None else settings.label
+    return _Cells(number(word), number(label), missing="_")

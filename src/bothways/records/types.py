@@ -4,8 +4,8 @@
 of the same content are duplicates, and must not stand on both sides of a split.
 """
 
-from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, Protocol, TypeVar
 
 Task = Literal["classify", "regress", "tag", "answer", "choose", "embed"]
 """What is learned from records: a class or a number for a text (or pair), a label for each word, a span of a
@@ -105,3 +105,12 @@ class PairOfSentences:
     @property
     def content(self) -> str:
         return f"{self.good}\n\n{self.bad}"
+
+
+_WANTED: dict[str, Any] = {"label": None, "labels": None, "answer": None, "answers": ()}
+
+
+def unlabelled(record: Any) -> Any:
+    """Return a record as it is asked: without what is wanted of it."""
+    names = [field.name for field in fields(record) if field.name in _WANTED]
+    return replace(record, **{name: _WANTED[name] for name in names})

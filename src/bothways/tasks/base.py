@@ -102,7 +102,9 @@ class Task(Objective, Generic[R]):
 
     def stack(self, items: Sequence[Item], name: str | None = None) -> TaskExamples:
         """Pad the rows of items to the longest of them; `name` is the task's among several."""
-        padded = pad([row for item in items for row in item], self.settings.layout, self.vocabulary.pad)
+        padded: dict[str, Any] = pad(
+            [row for item in items for row in item], self.settings.layout, self.vocabulary.pad
+        )
         wanted = self.wanted(items, padded["tokens"].shape[1])
         return TaskExamples(**padded, wanted=wanted, soft=self.soft(items), task=name)
 

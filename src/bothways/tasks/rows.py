@@ -135,7 +135,7 @@ def pad(rows: Sequence[Row], layout: Layout, padding: int) -> dict[str, np.ndarr
     """
     width = max(len(row) for row in rows)
     shape = (len(rows), width)
-    padded = {
+    padded: dict[str, np.ndarray] = {
         "tokens": np.full(shape, padding, dtype=np.int32),
         "segments": np.zeros(shape, dtype=np.int32),
         "positions": np.tile(np.arange(width, dtype=np.int32), (len(rows), 1)),
@@ -161,8 +161,9 @@ def as_batch(
     `asked` is int64 [rows, asked]: the queries whose states a task reads.
     """
     is_padding = examples.tokens == vocabulary.pad
-    index = np.broadcast_to(np.arange(is_padding.shape[1]), is_padding.shape)
-    rank = index if is_causal else np.zeros_like(index)
+    rank = np.zeros(is_padding.shape, dtype=np.int64)
+    if is_causal:
+        rank += np.arange(is_padding.shape[1])
     hides = is_causal or bool(is_padding.any())
     none = torch.zeros(0, dtype=torch.int64)
     return TaskBatch(

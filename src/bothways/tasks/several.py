@@ -48,7 +48,7 @@ class Several(Objective):
 
     def task(self, name: str) -> Task[Any]:
         """Return one of the tasks."""
-        return self.tasks[name]  # type: ignore[return-value] -- a ModuleDict knows modules only
+        return self.tasks[name]  # type: ignore[return-value]  # a ModuleDict knows modules only
 
     def corrupt(self, examples: Examples, rng: np.random.Generator) -> Batch:
         return self.task(_named(examples)).corrupt(examples, rng)

@@ -1,0 +1,228 @@
+"""Fine-tuning from files to scores: what is written, what is resumed, what is refused."""
+
+import json
+
+import pytest
+import transformers
+from small_tasks import pretrained_folder, records, write_csv
+
+from bothways.cli import main
+from bothways.errors import CheckpointError, DataError, Interrupted, UsageError
+from bothways.finetuning.command import FineTuned, finetune, foresee
+from bothways.finetuning.predicting import predict_file
+from bothways.finetuning.recipes import asked_for
+from bothways.finetuning.results import read_results
+from bothways.finetuning.seeds import finetune_seeds
+from bothways.recipe_files import dump
+from bothways.task_recipe import of_file
+
+SHORT = (
+    "training.threads=1",
+    "training.precision=float32",
+    "training.batch=4",
+    "training.log_every=1",
+    "training.optimizer.learning_rate=3e-3",
+)
+STEPS = (*SHORT, "training.steps=6", "training.evaluate_every=3", "training.save_every=2", "training.keep=9")
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder with a pretrained model and labelled files."""
+    monkeypatch.chdir(tmp_path)
+    pretrained_folder(tmp_path / "pretrained")
+    pretrained_folder(tmp_path / "xlnet", "transformer_xl", objective="permutation", memory=8)
+    write_csv(tmp_path / "train.csv", records(24))
+    write_csv(tmp_path / "dev.csv", records(8))
+    write_csv(tmp_path / "test.csv", records(6))
+    return tmp_path
+
+
+def recipe(place, *words, model="pretrained", **data):
+    given = {"train": str(place / "train.csv"), "dev": str(place / "dev.csv")} | data
+    return asked_for(place / model, kind="classify", data=given, file=None, words=words)
+
+
+def model_bytes(run: FineTuned) -> bytes:
+    last = max((run.folder / "checkpoints").glob("step-*"))
+    return (last / "model.safetensors").read_bytes()
+
+
+def test_a_run_holds_its_recipe_its_scores_and_a_model_of_transformers(place):
+    run = finetune(recipe(place, *STEPS, test=str(place / "test.csv")), place / "out", quiet=True)
+    assert {path.name for path in run.folder.iterdir()} >= {
+        "recipe.yaml",
+        "environment.json",
+        "metrics.jsonl",
+        "results.jsonl",
+        "checkpoints",
+    }
+    dev, test = read_results(run.folder / "results.jsonl")
+    assert (dev.part, dev.metric, dev.examples, dev.trained_on) == ("dev", "accuracy", 8, 24)
+    assert (test.part, test.examples) == ("test", 6)
+    assert dev.low <= dev.score <= dev.high
+    assert dev.baseline == 0.5
+    kind = transformers.AutoModelForSequenceClassification
+    theirs = kind.from_pretrained(run.checkpoint, local_files_only=True)
+    assert theirs.config.id2label == {0: "bad", 1: "good"}
+    assert any("accuracy" in line and "without reading 0.500" in line for line in run.lines())
+
+
+@pytest.mark.parametrize("model", ["pretrained", "xlnet"])
+def test_an_interrupted_run_goes_on_bit_for_bit(place, model, monkeypatch):
+    whole = finetune(recipe(place, *STEPS, model=model), place / "whole", quiet=True)
+
+    monkeypatch.setenv("BOTHWAYS_MAX_STEPS", "4")
+    finetune(recipe(place, *STEPS, model=model), place / "cut", quiet=True)
+    monkeypatch.delenv("BOTHWAYS_MAX_STEPS")
+    again = finetune(recipe(place, *STEPS, model=model), place / "cut", resume=True, quiet=True)
+    assert model_bytes(again) == model_bytes(whole)
+    assert [result.score for result in again.results] == [result.score for result in whole.results]
+
+
+def test_the_written_recipe_rebuilds_the_run(place):
+    run = finetune(recipe(place, *STEPS), place / "out", quiet=True)
+    again = of_file(None, run.folder / "recipe.yaml", [])
+    assert again.tasks["classify"].task.labels == ("bad", "good")
+    other = finetune(again, place / "other", quiet=True)
+    assert model_bytes(other) == model_bytes(run)
+
+
+def test_training_follows_epochs_and_judges_after_each(place):
+    run = finetune(recipe(place, *SHORT, "training.epochs=2"), place / "out", quiet=True)
+    assert run.steps == 12
+    lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "held_out" in line] == [6, 12]
+
+
+def test_the_best_checkpoint_is_that_of_the_highest_score(place):
+    run = finetune(recipe(place, *STEPS, "training.steps=12"), place / "out", quiet=True)
+    lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
+    held_out = {line["step"]: line["held_out"]["accuracy"] for line in lines if "held_out" in line}
+    best = int(run.checkpoint.name.removeprefix("step-"))
+    assert held_out[best] == max(held_out.values())
+
+
+def test_several_seeds_have_folders_of_their_own_and_are_not_trained_twice(place):
+    said: list[str] = []
+    first = finetune_seeds(recipe(place, *STEPS), 2, place / "out", said.append, quiet=True)
+    assert [result.seed for result in first.results] == [1, 2]
+    again = finetune_seeds(recipe(place, *STEPS), 3, place / "out", said.append, quiet=True)
+    assert [result.seed for result in again.results] == [1, 2, 3]
+    assert sum("done before" in line for line in said) == 2
+    assert any("mean of seeds" in line for line in again.lines())
+
+
+def test_several_tasks_are_trained_over_one_encoder_and_asked_by_name(place):
+    (place / "stars.csv").write_text(
+        "review,stars\n" + "".join(f"{record.text},{number}.5\n" for number, record in enumerate(records(12)))
+    )
+    tasks = {
+        "mood": {"task": {"kind": "classify"}, "data": {"train": "train.csv", "dev": "dev.csv"}},
+        "stars": {"task": {"kind": "regress"}, "data": {"train": "stars.csv", "dev": "stars.csv"}, "weight": 0.5},
+    }
+    (place / "tasks.yaml").write_text(dump({"tasks": tasks, "training": {"epochs": None, "steps": 6}}))
+    run = finetune(of_file(str(place / "pretrained"), place / "tasks.yaml", [*SHORT]), place / "out", quiet=True)
+    assert {result.task for result in run.results} == {"mood", "stars"}
+    said = predict_file(run.folder, str(place / "test.csv"), name="stars").predictions
+    assert len(said) == 6
+    assert set(said[0]) == {"where", "number"}
+    with pytest.raises(UsageError, match=r"several tasks: mood, stars; name one with --as"):
+        predict_file(run.folder, str(place / "test.csv"))
+
+    single = finetune(recipe(place, *STEPS, model="out"), place / "single", quiet=True)
+    assert {result.task for result in single.results} == {"classify"}
+
+
+def test_predictions_are_written_as_json_lines(place):
+    run = finetune(recipe(place, *STEPS), place / "out", quiet=True)
+    (place / "new.csv").write_text("text\nshe was glad\ncold and grey\n")
+    assert main(["predict", str(run.folder), str(place / "new.csv"), "--out", str(place / "said.jsonl"), "--quiet"]) == 0
+    first, second = (json.loads(line) for line in (place / "said.jsonl").read_text().splitlines())
+    assert first["where"].endswith("new.csv, row 2")
+    assert second["label"] in ("good", "bad")
+
+
+def test_a_dry_run_reads_everything_and_writes_nothing(place):
+    said: list[str] = []
+    foreseen = foresee(recipe(place, *STEPS), said.append)
+    assert foreseen.steps == 6
+    assert any("reads column 'text' as text, 'label' as label" in line for line in said)
+    assert {path.name for path in place.iterdir()} == {"pretrained", "xlnet", "train.csv", "dev.csv", "test.csv"}
+
+
+def test_the_kind_of_task_is_guessed_from_the_file(place):
+    given = {"train": str(place / "train.csv")}
+    assert asked_for(place / "pretrained", kind=None, data=given, file=None, words=[]).tasks.keys() == {"classify"}
+
+
+MISTAKES = {
+    "no data": ([], UsageError, "nothing to learn from"),
+    "unknown task": (["--task", "clasify", "--data", "train.csv"], UsageError, "did you mean 'classify'"),
+    "no such file": (["--data", "nowhere.csv"], DataError, "nowhere.csv"),
+    "wrong column": (
+        ["--task", "classify", "--data", "train.csv", "data.columns.text=txt"],
+        UsageError,
+        "has no column 'txt'; did you mean 'text'",
+    ),
+    "unseen label": (
+        ["--task", "classify", "--data", "train.csv", "--dev", "odd.csv"],
+        DataError,
+        "odd.csv, row 2: the label 'odd' does not occur in the training data",
+    ),
+    "one label": (["--task", "classify", "--data", "same.csv"], DataError, "have the label 'good'"),
+    "too long": (
+        ["--task", "classify", "--data", "train.csv", "task.length=900"],
+        UsageError,
+        "longer than the 512 positions",
+    ),
+    "no memory": (
+        ["--task", "classify", "--data", "train.csv", "task.long_texts=memory"],
+        UsageError,
+        "needs a model that remembers",
+    ),
+    "strict": (["--task", "classify", "--data", "gap.csv", "--strict"], DataError, "gap.csv, row 3"),
+    "tasks and data": (["--tasks", "tasks.yaml", "--data", "train.csv"], UsageError, "leave out --task"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line_with_a_stable_code(mistake, place, capsys):
+    (place / "odd.csv").write_text("text,label\nshe was glad,odd\n")
+    write_csv(place / "same.csv", [record for record in records(24) if record.label == "good"])
+    (place / "gap.csv").write_text("text,label\nshe was glad,good\n,bad\nhe was sad,bad\n")
+    arguments, error, words = MISTAKES[mistake]
+    assert main(["finetune", "pretrained", *arguments, "--quiet"]) == error.exit_code
+    message = capsys.readouterr().err
+    assert words in message
+    assert message.count("\n") == 1
+    assert not (place / "runs").exists()
+
+
+def test_a_run_is_neither_overwritten_nor_resumed_as_another(place):
+    finetune(recipe(place, *STEPS), place / "out", quiet=True)
+    with pytest.raises(UsageError, match="already holds a run"):
+        finetune(recipe(place, *STEPS), place / "out", quiet=True)
+    with pytest.raises(UsageError, match=r"begun with tasks.classify.task.length=128, now it is 64"):
+        finetune(recipe(place, *STEPS, "task.length=64"), place / "out", resume=True, quiet=True)
+    with pytest.raises(CheckpointError, match="holds no run to resume"):
+        finetune(recipe(place, *STEPS), place / "nothing", resume=True, quiet=True)
+
+
+def test_a_pretrained_model_predicts_nothing_and_a_fine_tuned_one_fills_no_blank(place, capsys):
+    with pytest.raises(CheckpointError, match="does no task yet"):
+        predict_file(place / "pretrained", str(place / "test.csv"))
+    run = finetune(recipe(place, *STEPS), place / "out", quiet=True)
+    assert main(["fill", str(run.folder), "she was [?]"]) == UsageError.exit_code
+    assert "was fine-tuned to classify" in capsys.readouterr().err
+
+
+def test_an_interruption_says_how_to_go_on(place, monkeypatch):
+    from bothways.training import signals
+
+    class Stops(signals.StopRequest):
+        is_set = True
+
+    monkeypatch.setattr("bothways.training.loop.StopRequest", Stops)
+    with pytest.raises(Interrupted, match=r"bothways finetune --tasks .*recipe.yaml --out .*out --resume"):
+        finetune(recipe(place, *STEPS), place / "out", quiet=True)
