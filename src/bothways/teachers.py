@@ -1,7 +1,7 @@
 """The teachers of a distillation: found, checked against their student, and read; they are never written.
 
-A recipe names them by their folders and, once a run has begun, by the SHA-256 of their files, so that a run that goes on
-is taught by the very same models.
+A recipe names them by their folders and, once a run has begun, by the SHA-256 of their files, so that a run that goes
+on is taught by the very same models.
 """
 
 from collections.abc import Callable
