@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bothways import files
 from bothways.assembly import build_model
@@ -138,7 +139,7 @@ def _student(asked: Asked, folder: Path) -> str:
     recipe = resolve(asked.into, [*shape, f"seed={seed}"])
     if not folder.exists():
         _write_fresh(recipe, resolve_run(asked.teachers[0]), folder)
-    elif describe(folder).settings != recipe.backbone:
+    elif _shape(describe(folder).settings) != _shape(recipe.backbone):
         raise UsageError(
             f"{folder} holds a student of another shape than {asked.into}; choose another folder with --out"
         )
@@ -152,6 +153,10 @@ def _write_fresh(recipe: Recipe, teacher: Path, folder: Path) -> None:
     facts = {"name": recipe.name, "trained": "not yet", "seed": recipe.seed}
     with files.folder_written_whole(folder) as partial:
         write_model(partial, model, recipe.objective, recipe.extras, facts=facts)
+
+
+def _shape(settings: Any) -> tuple[Any, ...]:
+    return settings.kind, settings.layers, settings.width, settings.heads, settings.feed_forward
 
 
 def _is_model(into: str) -> bool:

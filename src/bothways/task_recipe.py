@@ -101,7 +101,7 @@ def of_one_task(
 ) -> TaskRecipe:
     """Return the recipe of one task: `task.…`, `data.…` and `distil.…` words are about it, others about the recipe."""
     values = parse_words(words)
-    about = {part: values.pop(part) for part in ("task", "data", "distil") if part in values}
+    about: dict[str, Any] = {part: values.pop(part) for part in ("task", "data", "distil") if part in values}
     part = merge_layers([{"task": {"kind": kind}, "data": dict(data)}, about])
     named = str(values.pop("name", "") or name or kind)
     return _built([{"name": named, "model": model, "tasks": {named: part}}, values])

@@ -119,4 +119,4 @@ def _said_by(teacher: str, name: str, records: list[Any], temperature: float) ->
     items = [task.items(unlabelled(record), reader) for record in records]
     device = runtime.choose_device()
     outputs = outputs_by_record(task.to(device), model.encoder.to(device), items)
-    return [task.soft_targets(each, temperature) for each in outputs]
+    return [task.soft_targets(each, said, temperature) for each, said in zip(items, outputs, strict=True)]

@@ -175,7 +175,9 @@ class Task(Objective, Generic[R]):
     # ---- from teachers to students ---------------------------------------------------------------------------
     # A task that `teaches` with one item a record and logits along the last axis needs nothing of its own here.
 
-    def soft_targets(self, outputs: Sequence[np.ndarray], temperature: float) -> np.ndarray:
+    def soft_targets(
+        self, items: Sequence[Item], outputs: Sequence[np.ndarray], temperature: float
+    ) -> np.ndarray:
         """Return what a teacher's outputs for a record's items say of it, whatever its tokenizer; averaged later."""
         (logits,) = outputs
         return averaged([torch.from_numpy(logits)], temperature).numpy()

@@ -68,7 +68,9 @@ class Regress(SentenceTask[TextRecord]):
         """Return the summed squared error."""
         return F.mse_loss(at_least_float32(outputs)[:, 0], batch.wanted, reduction="sum")
 
-    def soft_targets(self, outputs: Sequence[np.ndarray], temperature: float) -> np.ndarray:
+    def soft_targets(
+        self, items: Sequence[Item], outputs: Sequence[np.ndarray], temperature: float
+    ) -> np.ndarray:
         """Return the number in its own unit, since teachers may differ in theirs; [1]."""
         (number,) = outputs
         return number * self.unit + self.center
