@@ -119,10 +119,16 @@ def test_several_tasks_are_trained_over_one_encoder_and_asked_by_name(place):
     )
     tasks = {
         "mood": {"task": {"kind": "classify"}, "data": {"train": "train.csv", "dev": "dev.csv"}},
-        "stars": {"task": {"kind": "regress"}, "data": {"train": "stars.csv", "dev": "stars.csv"}, "weight": 0.5},
+        "stars": {
+            "task": {"kind": "regress"},
+            "data": {"train": "stars.csv", "dev": "stars.csv"},
+            "weight": 0.5,
+        },
     }
     (place / "tasks.yaml").write_text(dump({"tasks": tasks, "training": {"epochs": None, "steps": 6}}))
-    run = finetune(of_file(str(place / "pretrained"), place / "tasks.yaml", [*SHORT]), place / "out", quiet=True)
+    run = finetune(
+        of_file(str(place / "pretrained"), place / "tasks.yaml", [*SHORT]), place / "out", quiet=True
+    )
     assert {result.task for result in run.results} == {"mood", "stars"}
     said = predict_file(run.folder, str(place / "test.csv"), name="stars").predictions
     assert len(said) == 6
@@ -137,7 +143,19 @@ def test_several_tasks_are_trained_over_one_encoder_and_asked_by_name(place):
 def test_predictions_are_written_as_json_lines(place):
     run = finetune(recipe(place, *STEPS), place / "out", quiet=True)
     (place / "new.csv").write_text("text\nshe was glad\ncold and grey\n")
-    assert main(["predict", str(run.folder), str(place / "new.csv"), "--out", str(place / "said.jsonl"), "--quiet"]) == 0
+    assert (
+        main(
+            [
+                "predict",
+                str(run.folder),
+                str(place / "new.csv"),
+                "--out",
+                str(place / "said.jsonl"),
+                "--quiet",
+            ]
+        )
+        == 0
+    )
     first, second = (json.loads(line) for line in (place / "said.jsonl").read_text().splitlines())
     assert first["where"].endswith("new.csv, row 2")
     assert second["label"] in ("good", "bad")
@@ -148,12 +166,20 @@ def test_a_dry_run_reads_everything_and_writes_nothing(place):
     foreseen = foresee(recipe(place, *STEPS), said.append)
     assert foreseen.steps == 6
     assert any("reads column 'text' as text, 'label' as label" in line for line in said)
-    assert {path.name for path in place.iterdir()} == {"pretrained", "xlnet", "train.csv", "dev.csv", "test.csv"}
+    assert {path.name for path in place.iterdir()} == {
+        "pretrained",
+        "xlnet",
+        "train.csv",
+        "dev.csv",
+        "test.csv",
+    }
 
 
 def test_the_kind_of_task_is_guessed_from_the_file(place):
     given = {"train": str(place / "train.csv")}
-    assert asked_for(place / "pretrained", kind=None, data=given, file=None, words=[]).tasks.keys() == {"classify"}
+    assert asked_for(place / "pretrained", kind=None, data=given, file=None, words=[]).tasks.keys() == {
+        "classify"
+    }
 
 
 MISTAKES = {

@@ -7,9 +7,7 @@ import pytest
 
 from bothways.records.columns import ColumnSettings
 from bothways.records.labels import check_labels, labels_of
-from bothways.records.minimal_pairs import read_minimal_pairs
 from bothways.records.read import read
-from bothways.records.reading import Reading
 from bothways.records.split import repeated
 
 SHARED = os.environ.get("BOTHWAYS_SHARED_DATA", "")
@@ -137,8 +135,3 @@ def test_every_row_of_a_set_is_read(name):
 def test_known_repetitions_are_found(train, other, expected):
     one, two = (read(str(Path(SHARED, "tasks", part))).records for part in (train, other))
     assert repeated(one, two) == expected
-
-
-def test_blimp_has_a_thousand_pairs_in_each_of_67_paradigms():
-    files = sorted(Path(SHARED, "tasks", "blimp").glob("*.jsonl.zst"))
-    assert [len(read_minimal_pairs(file, Reading(file.name))) for file in files] == [1000] * 67

@@ -137,6 +137,7 @@ def test_words_alone_can_be_predicted_but_not_learned_from(tmp_path):
         ("B-X I-X O B-Y I-Z B-X", "IOB2"),  # one slip does not make another scheme
         ("B-X I-X E-X O S-Y", "BIOES"),
         ("B-X M-X E-X O S-Y", "BMES"),
+        ("B-X I-X L-X O U-Y", "BILOU"),
         ("O O", None),
         ("NOUN PRP$ -LRB- O", None),
     ],

@@ -85,7 +85,7 @@ def test_predictions_are_probabilities_and_numbers_in_their_own_unit():
 def test_what_is_known_without_reading_is_the_most_frequent_label():
     model = make_model("bert", ClassifySettings(labels=("bad", "good"), metric="f1", positive="bad"))
     chosen = [*records(4), TextRecord("", "x", label="bad")]
-    known = model.objective.baseline(chosen)
+    known = model.objective.baseline(chosen, train=chosen)
     assert next(iter(known)) == "f1"
     assert known["accuracy"] == pytest.approx(3 / 5)
     assert known["f1"] == pytest.approx(2 * 3 / (3 + 5))

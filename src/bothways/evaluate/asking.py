@@ -6,7 +6,7 @@ training changes nothing.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from bothways.batch import IGNORED, Batch, Examples, Memory
 from bothways.evaluate.windows import SPECIALS
 from bothways.model.encoder import Encoder
 from bothways.objectives.base import Objective
+from bothways.objectives.quiet import without_training
 from bothways.text.tokenizer import Layout
 from bothways.vocabulary import Vocabulary
 
@@ -143,17 +144,6 @@ def text_begin(layout: Layout) -> int:
     return 1 if layout == "cls_first" else 0
 
 
-@contextmanager
-def asking(subject: Subject) -> Iterator[None]:
-    """Switch dropout, gradients and autocast off; give every module its mode back afterwards."""
-    roots = (subject.encoder, subject.objective)
-    modules = [module for root in roots for module in root.modules()]
-    was_training = [module.training for module in modules]
-    for root in roots:
-        root.eval()
-    try:
-        with torch.inference_mode(), torch.autocast(subject.device.type, enabled=False):
-            yield
-    finally:
-        for module, training in zip(modules, was_training, strict=True):
-            module.training = training
+def asking(subject: Subject) -> AbstractContextManager[None]:
+    """Switch dropout, gradients and autocast off for a while."""
+    return without_training(subject.encoder, subject.objective)

@@ -1,8 +1,8 @@
 """From a recipe of tasks and their records to the parts of a run."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from bothways.model.backbones import build_encoder, offers_of
 from bothways.model.settings import EncoderSettings
 from bothways.objectives.base import Objective
 from bothways.task_recipe import TaskRecipe
-from bothways.tasks import Several, Task, build_several, build_task
+from bothways.tasks import Several, SeveralSettings, Task, TaskSettings, build_several, build_task
 from bothways.tasks.answering import predict_items
 from bothways.tasks.feed import Feed, Mixture
 from bothways.tasks.rows import Item, Reader
@@ -76,21 +76,28 @@ def build_model(
 
 
 def reader_of(model: Model, task: Task[Any]) -> Reader:
-    """Return how a model reads a task's texts; raise `UsageError` where the task's rows are longer than it can."""
-    settings: Any = model.encoder.settings
-    longest = getattr(settings, "max_positions", None)
-    if longest is not None and task.settings.length > longest:
-        raise UsageError(
-            f"task.length={task.settings.length} is longer than the {longest} positions that the model learned; "
-            f"set task.length={longest}"
-        )
-    if getattr(task.settings, "long_texts", "cut") == "memory" and not getattr(settings, "memory", 0):
-        raise UsageError(
-            "task.long_texts=memory needs a model that remembers: one of backbone transformer_xl, with memory=N "
-            "where it was trained without; or leave it out, and longer texts are cut"
-        )
-    has_segments = "segments" in offers_of(settings)
+    """Return how a model reads a task's texts."""
+    has_segments = "segments" in offers_of(model.encoder.settings)
     return Reader(model.tokenizer, model.vocabulary, model.layout, has_segments, task.settings.length)
+
+
+def check(recipe: TaskRecipe, about: Description) -> None:
+    """Refuse tasks that the model cannot do, before any work; raise `UsageError` that names the fix."""
+    settings: Any = encoder_settings(recipe, about)
+    longest = getattr(settings, "max_positions", None)
+    for name, part in recipe.tasks.items():
+        if "." in name or not name:
+            raise UsageError(f"a task is called {name!r}; choose a name without a dot")
+        if longest is not None and part.task.length > longest:
+            raise UsageError(
+                f"task.length={part.task.length} is longer than the {longest} positions that the model learned; "
+                f"set task.length={longest}"
+            )
+        if getattr(part.task, "long_texts", "cut") == "memory" and not getattr(settings, "memory", 0):
+            raise UsageError(
+                "task.long_texts=memory needs a model that remembers: one of backbone transformer_xl, with memory=N "
+                "where it was trained without; or leave it out, and longer texts are cut"
+            )
 
 
 def lay_out(model: Model, tasks: Mapping[str, TaskRecords], part: str) -> dict[str, list[list[Item]]]:
@@ -138,6 +145,7 @@ def make_judge(
             tasks_of(model.objective).items(), tasks.items(), strict=True
         ):
             said = predict_items(task, model.encoder, records.dev, items[name])
+            settle(model.objective, key, task.tuned(records.dev, said))
             found[key] = task.judge(records.dev, said).metrics
         if None in found:
             return found[None]
@@ -147,6 +155,14 @@ def make_judge(
         return {"mean": sum(first.values()) / len(first), **first}
 
     return judge
+
+
+def settle(objective: Objective, name: str | None, settings: TaskSettings) -> None:
+    """Give a task of a model, which has no name where it is alone, the settings that were tuned for it."""
+    tasks_of(objective)[name].settings = settings
+    if isinstance(objective, Several):
+        known = {**objective.settings.tasks, str(name): settings.model_dump(mode="json")}
+        objective.settings = SeveralSettings(tasks=known)
 
 
 def build(
@@ -174,8 +190,10 @@ def build(
     items = {part: lay_out(model, tasks, part) for part in ("train", "dev")}
     teach(recipe, model, items["train"], soft)
     feed = make_feed(recipe, model, items["train"])
+    settings = settings.in_steps(feed.steps_per_epoch)
     if settings.evaluate_every is None:
         settings = settings.model_copy(update={"evaluate_every": feed.steps_per_epoch})
+    facts = _facts(recipe, model, tasks)
     loader = Loader(
         feed,
         model.objective.corrupt,
@@ -194,14 +212,12 @@ def build(
         out,
         place,
         runtime.choose_precision(place.device, settings.precision),
-        write_model=partial(
-            write_model,
-            model=model,
-            objective=model.objective.settings,
-            extras=(),
-            facts=_facts(recipe, model, tasks),
-        ),
+        # The settings are those of the moment: judging may have tuned them.
+        write_model=lambda place: write_model(place, model, model.objective.settings, (), facts=facts),
         evaluate=make_judge(model, tasks, items["dev"]),
+        better="higher",
+        judged="dev",
+        go_on=f"finetune --tasks {shlex.quote(str(out / 'recipe.yaml'))} --out {shlex.quote(str(out))} --resume",
     )
     runtime.seed_everything(recipe.seed, place.rank)
     return Built(run, model, feed, tuple(missing))

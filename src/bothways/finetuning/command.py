@@ -9,7 +9,16 @@ from pathlib import Path
 from bothways import files, runtime
 from bothways.config import Settings
 from bothways.errors import CheckpointError, UsageError
-from bothways.finetuning.build import Built, build, build_model, lay_out, make_feed, reader_of, tasks_of
+from bothways.finetuning.build import (
+    Built,
+    build,
+    build_model,
+    check,
+    lay_out,
+    make_feed,
+    reader_of,
+    tasks_of,
+)
 from bothways.finetuning.data import TaskRecords, read_tasks
 from bothways.finetuning.results import RESULTS, TaskResult, write_results
 from bothways.finetuning.teaching import soft_targets, with_teachers
@@ -55,6 +64,7 @@ def finetune(recipe: TaskRecipe, out: Path | None, *, resume: bool = False, quie
     began = time.monotonic()
     start = run_folder.resolve_run(Path(recipe.model))
     about = describe(start)
+    check(recipe, about)
     with (
         distributed.joined(recipe.training.device) as place,
         Progress(quiet=quiet or not place.is_main) as bar,
@@ -104,6 +114,7 @@ def foresee(recipe: TaskRecipe, say: Say) -> Foreseen:
     """Read the records, build the model and say what would happen; writes nothing."""
     start = run_folder.resolve_run(Path(recipe.model), say)
     about = describe(start)
+    check(recipe, about)
     is_causal = reads_from_the_left(about.objective)
     recipe = with_teachers(recipe)
     tasks = read_tasks(recipe, about.layout, is_causal=is_causal, say=say)
@@ -224,7 +235,7 @@ def judge_checkpoint(
                     score=interval.value,
                     low=interval.low,
                     high=interval.high,
-                    baseline=task.baseline(chosen)[metric],
+                    baseline=task.baseline(chosen, records.train)[metric],
                     examples=len(chosen),
                     trained_on=len(records.train),
                     seconds=round(time.monotonic() - began, 1),
@@ -238,5 +249,5 @@ def judge_checkpoint(
 def _line(result: TaskResult) -> str:
     return (
         f"{result.task}, {result.part}: {result.metric} {result.score:.3f} [{result.low:.3f}, {result.high:.3f}] on "
-        f"{result.examples:,} records; without reading {result.baseline:.3f}"
+        f"{result.examples:,} records; baseline {result.baseline:.3f}"
     )

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bothways.errors import UsageError
-from bothways.records.read import read
+from bothways.records.columns import ColumnSettings
+from bothways.records.read import Labelled, read
 from bothways.records.split import limit, repeated_line, split
-from bothways.task_recipe import TaskData, TaskPart, TaskRecipe
+from bothways.task_recipe import TaskPart, TaskRecipe
 from bothways.tasks import TASKS, TaskSettings
 from bothways.text.tokenizer import Layout
 
@@ -48,14 +49,25 @@ def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     if data.train is None:
         raise UsageError(f"task {name} has no records to learn from; give a file with --data, or data.train")
     # What teachers alone answer needs no labels; what is judged does.
-    is_labelled = part.distil is None or part.distil.mix < 1
-    if data.dev is None and not is_labelled:
+    needs_labels = part.distil is None or part.distil.mix < 1
+    if data.dev is None and not needs_labels:
         raise UsageError(
             "distil.mix=1 learns from the teachers alone, from records without labels too, so none of them can be set "
             "aside to judge by; give labelled ones with --dev, or data.dev"
         )
-    train = read_part(data.train, kind, data, say, labelled=is_labelled)
-    dev, test = (read_part(path, kind, data, say) if path else None for path in (data.dev, data.test))
+    labelled = read_part(
+        data.train, kind, data.columns, strict=data.strict, say=say, needs_labels=needs_labels
+    )
+    dev, test = (
+        # Their columns are those of the training records, but for labels that only these may have.
+        read_part(
+            path, kind, labelled.columns if needs_labels else data.columns, strict=data.strict, say=say
+        ).records
+        if path
+        else None
+        for path in (data.dev, data.test)
+    )
+    train = labelled.records
     if dev is None:
         parts = split(train, test=test)
         train, dev, test = parts.train, parts.dev, parts.test
@@ -76,12 +88,14 @@ def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     return TaskRecords(settings, train, dev, test)
 
 
-def read_part(path: str, kind: Any, data: TaskData, say: Say, *, labelled: bool = True) -> list[Any]:
+def read_part(
+    path: str, kind: Any, columns: ColumnSettings, *, strict: bool, say: Say, needs_labels: bool = True
+) -> Labelled:
     """Read one file of records, and say what was met in it."""
-    found = read(path, kind, data.columns, strict=data.strict, labelled=labelled)
-    for line in found.reading.lines():
+    labelled = read(path, kind, columns, strict=strict, labelled=needs_labels)
+    for line in labelled.reading.lines():
         say(line)
-    return found.records
+    return labelled
 
 
 def _named(name: str, say: Say) -> Say:

@@ -32,7 +32,7 @@ class TaskResult:
     high: float
     """A 95% interval over examples, by bootstrap."""
     baseline: float
-    """The same metric of answering without reading."""
+    """The same metric of the task's trivial answer: see `Task.baseline`."""
     examples: int
     trained_on: int
     """Training records."""

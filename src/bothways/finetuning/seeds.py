@@ -55,7 +55,7 @@ def seeds_table(results: Sequence[TaskResult]) -> Table:
     table = Table()
     for heading in ("task", "part", "metric"):
         table.add_column(heading)
-    for heading in ("mean of seeds", "deviation", "95% of seeds", "without reading", "records"):
+    for heading in ("mean of seeds", "deviation", "95% of seeds", "baseline", "records"):
         table.add_column(heading, justify="right")
     for task, part in dict.fromkeys((result.task, result.part) for result in results):
         same = [result for result in results if (result.task, result.part) == (task, part)]

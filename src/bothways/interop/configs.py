@@ -50,6 +50,8 @@ class Family:
     """The class of `transformers` that loads the folder; None: it has none for this backbone."""
     architecture_with_pairs: str | None = None
     """The same where a pair loss was trained too."""
+    encoder: str | None = None
+    """The class that loads the encoder alone."""
     discriminator: str | None = None
     """The class that loads an encoder trained to detect replaced tokens, with its detector."""
     demands: Mapping[str, Any] = field(default_factory=dict)
@@ -108,6 +110,7 @@ FAMILIES: dict[str, Family] = {
         objective="masked",
         architecture="BertForMaskedLM",
         architecture_with_pairs="BertForPreTraining",
+        encoder="BertModel",
         demands=_BERT_DEMANDS,
         settings=_BERT,
     ),
@@ -119,6 +122,7 @@ FAMILIES: dict[str, Family] = {
         objective="masked",
         architecture="RobertaForMaskedLM",
         architecture_with_pairs="RobertaForMaskedLM",
+        encoder="RobertaModel",
         # Its head computes the exact gelu whatever the encoder's activation is.
         demands=_BERT_DEMANDS | {"type_vocab_size": 1, "hidden_act": "gelu"},
         backbone="bert",
@@ -132,6 +136,7 @@ FAMILIES: dict[str, Family] = {
         objective="masked",
         architecture="ElectraForMaskedLM",
         architecture_with_pairs="ElectraForMaskedLM",
+        encoder="ElectraModel",
         discriminator="ElectraForPreTraining",
         # So does that of its generator.
         demands=_BERT_DEMANDS | {"hidden_act": "gelu"},
@@ -146,6 +151,7 @@ FAMILIES: dict[str, Family] = {
         objective="causal",
         architecture="GPT2LMHeadModel",
         architecture_with_pairs="GPT2LMHeadModel",
+        encoder="GPT2Model",
         demands={
             "scale_attn_weights": True,
             "scale_attn_by_inverse_layer_idx": False,
@@ -165,6 +171,7 @@ FAMILIES: dict[str, Family] = {
         objective="permutation",
         architecture="XLNetLMHeadModel",
         architecture_with_pairs="XLNetLMHeadModel",
+        encoder="XLNetModel",
         demands={
             "attn_type": "bi",
             "untie_r": True,
@@ -184,6 +191,7 @@ FAMILIES: dict[str, Family] = {
         objective="mpnet",
         architecture="MPNetForMaskedLM",
         architecture_with_pairs="MPNetForMaskedLM",
+        encoder="MPNetModel",
         # Another number would only change the size of a table in `transformers`, which always counts 32 buckets.
         demands={"relative_attention_num_buckets": BUCKETS, "tie_word_embeddings": True},
         # It counts positions by leaving out token 1, whatever its config says.
@@ -198,6 +206,7 @@ FAMILIES: dict[str, Family] = {
         objective="masked",
         architecture="ModernBertForMaskedLM",
         architecture_with_pairs="ModernBertForMaskedLM",
+        encoder="ModernBertModel",
         demands={
             "hidden_activation": "gelu",
             "classifier_activation": "gelu",

@@ -20,6 +20,7 @@ from bothways.interop import generator
 from bothways.interop.card import model_card
 from bothways.interop.configs import FAMILIES, Family, backbone_of, family_of
 from bothways.interop.heads import config_of, head_of, with_head
+from bothways.interop.sentence_transformers import write_pooling
 from bothways.interop.weights import read_weights, write_weights
 from bothways.model.backbones import NAMES, build_encoder, offers_of
 from bothways.model.encoder import Encoder
@@ -29,6 +30,7 @@ from bothways.objectives import AUXILIARIES, OBJECTIVES, build_objective
 from bothways.objectives.base import Objective
 from bothways.objectives.replaced import Replaced
 from bothways.tasks import TASKS, Several, SeveralSettings, Task, TaskSettings, build_several, build_task
+from bothways.tasks.embed import Embed, EmbedSettings
 from bothways.text.tokenizer import Layout, load_tokenizer, vocabulary_of, write_tokenizer
 from bothways.vocabulary import Vocabulary
 
@@ -126,6 +128,8 @@ def _write(
     longest = getattr(settings, "max_positions", None)
     has_segments = "segments" in offers_of(settings)
     write_tokenizer(model.tokenizer, about.layout, folder, longest, has_segments=has_segments)
+    if isinstance(about.objective, EmbedSettings) and architecture is not None:
+        write_pooling(folder, about.objective, settings.width)
     files.write_text(folder / "README.md", model_card(architecture, config, facts))
 
 
@@ -231,6 +235,8 @@ def _architecture(name: str, objective: Objective, vocabulary: Vocabulary) -> st
         return family.discriminator
     if family.is_causal != _looks_back(objective) or family.padding not in (None, vocabulary.pad):
         return None
+    if isinstance(objective, Embed | Several):
+        return family.encoder
     if isinstance(objective, Task):
         head = head_of(name, objective.settings)
         return None if head is None else head.architecture
@@ -239,6 +245,8 @@ def _architecture(name: str, objective: Objective, vocabulary: Vocabulary) -> st
 
 def _looks_back(objective: Objective) -> bool:
     """Say whether a slot sees those before it only."""
+    if isinstance(objective, Several):
+        return any(objective.task(name).settings.is_causal for name in objective.tasks)
     if isinstance(objective, Task):
         return objective.settings.is_causal
     return "both sides" not in objective.offers

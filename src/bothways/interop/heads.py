@@ -32,7 +32,7 @@ class Purpose:
 
 
 PURPOSES: dict[str, Purpose] = {
-    # By task: the class to load with is the same for every family.
+    # By what was trained: the class to load with is the same for every family.
     "classify": Purpose(
         "AutoModelForSequenceClassification",
         "text-classification",
@@ -43,6 +43,37 @@ PURPOSES: dict[str, Purpose] = {
         "text-classification",
         "Its one logit is a number in deviations from the mean of the training records: multiply it by `unit` and add "
         "`center`, which stand in `config.json` under `bothways`.",
+    ),
+    "tag": Purpose(
+        "AutoModelForTokenClassification",
+        "token-classification",
+        '`pipeline("token-classification", model=".")` gives a label for each token: that of a word is its first '
+        "token's, or, where the model reads from the left, its last one's.",
+    ),
+    "answer": Purpose(
+        "AutoModelForQuestionAnswering",
+        "question-answering",
+        "Question and passage make one row, in that order; XLNet's (`XLNetForQuestionAnsweringSimple`) begins with the "
+        "passage. Where there may be no answer, the slot of CLS scores that, and `threshold` stands in `config.json` "
+        "under `bothways`.",
+    ),
+    "choose": Purpose(
+        "AutoModelForMultipleChoice",
+        "multiple-choice",
+        "Its inputs are [questions, choices, tokens]. About a passage, the second text is the question with the choice "
+        "after it, or in its blank (`_`); without one, the texts are the question and the choice.",
+    ),
+    "embed": Purpose(
+        "AutoModel",
+        "sentence-similarity",
+        'It is a folder of `sentence-transformers`, too: `SentenceTransformer(".").encode(texts)` gives the vector of '
+        "each text; alike are those whose cosine is high. A pooler that `AutoModel` reports as missing is not used.",
+    ),
+    "several": Purpose(
+        "AutoModel",
+        "feature-extraction",
+        "This is the encoder that several tasks share. Their heads stand in `bothways.safetensors`, and "
+        "`bothways predict . FILE --as TASK` asks them.",
     ),
 }
 
@@ -122,6 +153,8 @@ HEADS: dict[str, dict[str, Head]] = {
 
 def head_of(family: str, task: TaskSettings) -> Head | None:
     """Return a task's class in a family, or None where it has none."""
+    if getattr(task, "head", "linear") != "linear":
+        return None
     return HEADS.get(family, {}).get(task.kind)
 
 

@@ -21,8 +21,11 @@ from bothways.metrics.holm import holm
 from bothways.metrics.interval import Interval, small_test_set
 from bothways.metrics.no_answer import Threshold, best_threshold, scores_at
 from bothways.metrics.paired import Comparison, compare, mcnemar
+from bothways.metrics.retrieval import found_first, mean_reciprocal_rank, ranks
+from bothways.metrics.shared_words import SharedWords
 from bothways.metrics.student import student_interval, student_quantile
 from bothways.metrics.tag_schemes import to_iob2
+from bothways.metrics.word_labels import label_counts, label_f1, word_accuracy
 
 __all__ = [
     "AnswerScores",
@@ -33,6 +36,7 @@ __all__ = [
     "Interval",
     "Metric",
     "Run",
+    "SharedWords",
     "Threshold",
     "accuracy",
     "answer_scores",
@@ -45,13 +49,18 @@ __all__ = [
     "entity_report",
     "exact_match",
     "f1",
+    "found_first",
     "holm",
+    "label_counts",
+    "label_f1",
     "macro_f1",
     "matthews",
     "mcnemar",
     "mean",
+    "mean_reciprocal_rank",
     "normalise",
     "pearson",
+    "ranks",
     "scores_at",
     "small_test_set",
     "spearman",
@@ -59,4 +68,5 @@ __all__ = [
     "student_quantile",
     "to_iob2",
     "token_f1",
+    "word_accuracy",
 ]

@@ -67,6 +67,7 @@ def _resample(
 ) -> np.ndarray:
     """Return the scores of [resamples, examples] drawn examples, each over as many drawn seeds as there are."""
     examples = rng.integers(0, shape[1], shape)
-    scores = np.stack([metric(*(column[examples] for column in run)) for run in runs], axis=-1)
+    drawn = {id(column): column[examples] for run in runs for column in run}  # runs share their truth
+    scores = np.stack([metric(*(drawn[id(column)] for column in run)) for run in runs], axis=-1)
     seeds = rng.integers(0, len(runs), scores.shape)
     return np.take_along_axis(scores, seeds, axis=-1).mean(axis=-1)

@@ -40,7 +40,7 @@ def best_threshold(scores: np.ndarray, doubts: np.ndarray, is_unanswerable: np.n
     order = np.argsort(doubts, kind="stable")
     ordered = doubts[order].astype(float)
     gains = (scores - is_unanswerable)[order]
-    totals = np.concatenate([[0.0], np.cumsum(gains)]) + np.sum(is_unanswerable)
+    totals = np.cumsum(np.concatenate([[np.sum(is_unanswerable)], gains]))
     may_end = np.append(ordered[1:] > ordered[:-1], True)
     candidates = np.concatenate([[0], np.flatnonzero(may_end) + 1])
     best = candidates[np.argmax(totals[candidates])]

@@ -99,13 +99,18 @@ def _every_flip(differs: np.ndarray) -> Iterator[np.ndarray]:
 def _random_flips(differs: np.ndarray, resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Yield random exchanges of the examples, bool [resamples, examples]."""
     for size in batches(resamples, len(differs)):
-        yield rng.integers(0, 2, (size, len(differs)), dtype=np.int8).astype(bool)
+        yield rng.integers(0, 2, (size, len(differs)), dtype=bool)
 
 
 def _exchanged(pair: Run, flips: np.ndarray) -> list[np.ndarray]:
     """Return the arrays of both models, [resamples, examples, ...], after the exchange of the flipped examples."""
     half = len(pair) // 2
-    ours, theirs = pair[:half], pair[half:]
-    masks = [flips.reshape(*flips.shape, *[1] * (column.ndim - 1)) for column in ours]
-    swapped = [np.where(mask, b, a) for mask, a, b in zip(masks, ours, theirs, strict=True)]
-    return swapped + [np.where(mask, a, b) for mask, a, b in zip(masks, ours, theirs, strict=True)]
+    both = list(zip(pair[:half], pair[half:], strict=True))
+    return [_chosen(flips, b, a) for a, b in both] + [_chosen(flips, a, b) for a, b in both]
+
+
+def _chosen(flips: np.ndarray, there: np.ndarray, elsewhere: np.ndarray) -> np.ndarray:
+    """Take the entries of `there` where `flips` is true; what is the same array, as the truth is, needs no work."""
+    if there is elsewhere:
+        return np.broadcast_to(there, (len(flips), *there.shape))
+    return np.where(flips.reshape(*flips.shape, *[1] * (there.ndim - 1)), there, elsewhere)

@@ -53,7 +53,7 @@ def _of_texts(
         if not found or len(found) > (1 if pair is not None else 2):
             refuse(table, file, "text")
         text, pair = found[0], found[1] if len(found) == 2 else pair
-    if pair is None and task == "embed":
+    if labelled and pair is None and task == "embed":
         refuse(table, file, "second text")
     if label is None and labelled and (pair is None or task in ("classify", "regress")):
         refuse(table, file, "label")

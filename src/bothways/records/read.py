@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -85,6 +85,8 @@ def _read_table(
         reading.close([])
     chosen = guess(table, settings, reading.file, task, labelled)
     reading.notes.append(chosen.line())
+    if not labelled and chosen.task in ("classify", "regress"):
+        chosen = replace(chosen, label=None)  # whatever stands there, it is not what is asked
     records = _FROM_TABLE[chosen.task](table, chosen, reading, labelled)
     return Labelled(chosen.task, chosen.settings(is_named=table.is_named), records, reading)
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-Scheme = Literal["IOB1", "IOB2", "BIOES", "BMES"]
-"""IOB2: an entity begins with B-. IOB1: only one right after another of its type does. BIOES and BMES: also its end,
-and an entity of one word, are marked, and its inside is I- or M-."""
+Scheme = Literal["IOB1", "IOB2", "BIOES", "BILOU", "BMES"]
+"""IOB2: an entity begins with B-. IOB1: only one right after another of its type does. BIOES, BILOU and BMES: also its
+end, E- or L-, and an entity of one word, S- or U-, are marked; the inside is I- or M-."""
 
-_PREFIXES = frozenset("BIMES")
+_PREFIXES = frozenset("BIMESLU")
 
 
 def scheme_of(sentences: Iterable[Sequence[str]]) -> Scheme | None:
@@ -30,6 +30,8 @@ def scheme_of(sentences: Iterable[Sequence[str]]) -> Scheme | None:
             before = label
     if "M" in prefixes:
         return "BMES"
+    if prefixes & {"L", "U"}:
+        return "BILOU"
     if prefixes & {"E", "S"}:
         return "BIOES"
     if not prefixes & {"B", "I"}:

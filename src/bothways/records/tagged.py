@@ -23,7 +23,7 @@ CONLLU_COLUMNS = {
 
 # Only these: other spaces of Unicode are words of some sets.
 _SPACES = re.compile("[ \t]+")
-_TAG = re.compile(r"O|[BIMES]-\S+")
+_TAG = re.compile(r"O|[BIMESLU]-\S+")
 _SNIFFED_LINES = 200
 _DOCUMENT_START = "-DOCSTART-"
 

@@ -94,19 +94,6 @@ class ChoiceRecord:
         return self.passage or self.question
 
 
-@dataclass(frozen=True, slots=True)
-class PairOfSentences:
-    """A minimal pair (BLiMP): the acceptable sentence and the other one."""
-
-    where: str
-    good: str
-    bad: str
-
-    @property
-    def content(self) -> str:
-        return f"{self.good}\n\n{self.bad}"
-
-
 _WANTED: dict[str, Any] = {"label": None, "labels": None, "answer": None, "answers": ()}
 
 

@@ -4,15 +4,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from bothways.model.encoder import Encoder
+from bothways.tasks.answer import Answer, AnswerSettings
 from bothways.tasks.base import Judged, Prediction, Task, TaskSettings
+from bothways.tasks.choose import Choose, ChooseSettings
 from bothways.tasks.classify import Classify, ClassifySettings
+from bothways.tasks.embed import Embed, EmbedSettings
 from bothways.tasks.regress import Regress, RegressSettings
 from bothways.tasks.several import Several, SeveralSettings
+from bothways.tasks.tag import Tag, TagSettings
 from bothways.vocabulary import Vocabulary
 
 TASKS: dict[str, tuple[type[TaskSettings], type[Task[Any]]]] = {
     "classify": (ClassifySettings, Classify),
     "regress": (RegressSettings, Regress),
+    "tag": (TagSettings, Tag),
+    "answer": (AnswerSettings, Answer),
+    "choose": (ChooseSettings, Choose),
+    "embed": (EmbedSettings, Embed),
 }
 
 __all__ = [

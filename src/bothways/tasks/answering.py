@@ -29,7 +29,7 @@ def outputs_of(task: Task[Any], encoder: Encoder, items: Sequence[Item]) -> list
             batch = task.corrupt(task.stack([items[number] for number in chosen]), _NO_CHANCE).to(device)
             outputs = task.outputs(task.states(encoder, batch), batch).float().cpu().numpy()  # type: ignore[arg-type]
             for number, output in zip(chosen, outputs, strict=True):
-                found[number] = output
+                found[number] = task.of_item(output, items[number])
             begin += len(chosen)
     return found
 

@@ -25,7 +25,17 @@ from bothways.model.encoder import Encoder
 from bothways.objectives.auxiliary import Auxiliary
 from bothways.objectives.base import Objective
 from bothways.objectives.teaching import TeachingSettings, averaged, divergence
-from bothways.tasks.rows import Item, Reader, TaskBatch, TaskExamples, as_batch, in_segments, pad
+from bothways.tasks.rows import (
+    Item,
+    Reader,
+    TaskBatch,
+    TaskExamples,
+    as_batch,
+    in_segments,
+    pad,
+    pad_slots,
+    slots_of,
+)
 from bothways.text.tokenizer import Layout
 from bothways.vocabulary import Vocabulary
 
@@ -68,14 +78,15 @@ class Task(Objective, Generic[R]):
 
     settings: TaskSettings
     offers = frozenset()
-    better: ClassVar[str] = "higher"
-    """Which values of the deciding metric are better."""
     teaches: ClassVar[bool] = False
     """Whether a model of this task can teach another, of any tokenizer: see `soft_targets`."""
     meaning: ClassVar[tuple[str, ...]] = ()
     """The settings that say what the outputs mean; a student has its teacher's."""
     taught: TeachingSettings | None = None
     """How much is learned from teachers in this run, where there are some."""
+    by_slot: ClassVar[bool] = False
+    """Whether the head says something of each slot of a row: `outputs` are [rows, slots, ...] then, and what
+    `predict_record` sees, and teachers say, is [slots, ...] of a row without padding."""
 
     def __init__(
         self, settings: TaskSettings, vocabulary: Vocabulary, encoder: Encoder, extras: dict[str, Auxiliary]
@@ -106,12 +117,21 @@ class Task(Objective, Generic[R]):
             [row for item in items for row in item], self.settings.layout, self.vocabulary.pad
         )
         wanted = self.wanted(items, padded["tokens"].shape[1])
-        return TaskExamples(**padded, wanted=wanted, soft=self.soft(items), task=name)
+        return TaskExamples(
+            **padded, wanted=wanted, soft=self.soft(items, padded["tokens"].shape[1]), task=name
+        )
 
-    def soft(self, items: Sequence[Item]) -> np.ndarray | None:
+    def soft(self, items: Sequence[Item], width: int) -> np.ndarray | None:
         """Return what teachers said of the items, or None where they were not asked."""
         said = [item[0].soft for item in items if item[0].soft is not None]
-        return np.stack(said).astype(np.float32) if said else None
+        if not said:
+            return None
+        padded = pad_slots(said, width, self.settings.layout, 0) if self.by_slot else np.stack(said)
+        return padded.astype(np.float32)
+
+    def remarks(self, items: Sequence[Item]) -> list[str]:
+        """Return what was lost when the training records were laid out, such as answers that fit no row."""
+        return []
 
     def corrupt(self, examples: Examples, rng: np.random.Generator) -> TaskBatch:
         """Hide nothing."""
@@ -193,6 +213,10 @@ class Task(Objective, Generic[R]):
 
     # ---- from outputs to judgements --------------------------------------------------------------------------
 
+    def of_item(self, output: np.ndarray, item: Item) -> np.ndarray:
+        """Return what `predict_record` wants of an item's output: all, or without the padding of its batch."""
+        return output[slots_of(len(item[0]), len(output), self.settings.layout)] if self.by_slot else output
+
     @abstractmethod
     def predict_record(self, record: R, items: Sequence[Item], outputs: Sequence[np.ndarray]) -> Prediction:
         """Return what the outputs of a record's items say of it."""
@@ -200,6 +224,10 @@ class Task(Objective, Generic[R]):
     @abstractmethod
     def judge(self, records: Sequence[R], predictions: Sequence[Prediction]) -> Judged:
         """Compare predictions with the truth; every record must have it."""
+
+    def tuned(self, records: Sequence[R], predictions: Sequence[Prediction]) -> TaskSettings:
+        """Return the settings with what is chosen on the dev records, such as when to give no answer."""
+        return self.settings
 
     @classmethod
     @abstractmethod
@@ -216,8 +244,8 @@ class Task(Objective, Generic[R]):
         return []
 
     @abstractmethod
-    def baseline(self, records: Sequence[R]) -> Mapping[str, float]:
-        """Return the metrics of answering without reading, such as always the most frequent label."""
+    def baseline(self, records: Sequence[R], train: Sequence[R]) -> Mapping[str, float]:
+        """Return the metrics of a trivial answer that needs no model, such as always the most frequent label."""
 
 
 def classifier(width: int, outputs: int, *, has_bias: bool = True) -> nn.Linear:

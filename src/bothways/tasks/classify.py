@@ -26,7 +26,8 @@ from bothways.model.dtypes import at_least_float32
 from bothways.model.encoder import Encoder
 from bothways.records.labels import check_labels, imbalance, labels_of
 from bothways.records.types import TextRecord
-from bothways.tasks.base import Judged, Prediction, classifier
+from bothways.tasks.answer_network import mean_of_probabilities
+from bothways.tasks.base import Judged, Prediction
 from bothways.tasks.rows import Item, Reader, TaskBatch
 from bothways.tasks.sentences import SentenceSettings, SentenceTask, read_texts
 
@@ -58,10 +59,8 @@ class Classify(SentenceTask[TextRecord]):
     settings: ClassifySettings
 
     def add_heads(self, encoder: Encoder) -> None:
-        """Create the map from CLS's state to a score for each label."""
-        self.features = encoder.features.sentence()
-        width, bias = encoder.settings.width, encoder.features.has_bias
-        self.classifier = classifier(width, len(self.settings.labels), has_bias=bias)
+        """Create what gives a score to each label."""
+        self.add_head(encoder, len(self.settings.labels), mean_of_probabilities)
         self.number = {label: number for number, label in enumerate(self.settings.labels)}
 
     def items(self, record: TextRecord, reader: Reader) -> list[Item]:
@@ -75,7 +74,7 @@ class Classify(SentenceTask[TextRecord]):
 
     def outputs(self, hidden: Tensor, batch: TaskBatch) -> Tensor:
         """Return logits [rows, labels]."""
-        return self.classifier(self.drop(self.features(self.summary(hidden, batch))))
+        return self.head_outputs(hidden, batch)
 
     def loss(self, outputs: Tensor, batch: TaskBatch) -> Tensor:
         """Return the summed, weighted cross entropy."""
@@ -121,10 +120,10 @@ class Classify(SentenceTask[TextRecord]):
         warning = imbalance(records)
         return [] if warning is None else [warning]
 
-    def baseline(self, records: Sequence[TextRecord]) -> Mapping[str, float]:
-        """Return the metrics of always saying the most frequent label."""
+    def baseline(self, records: Sequence[TextRecord], train: Sequence[TextRecord]) -> Mapping[str, float]:
+        """Return the metrics of always saying the most frequent label of the training records."""
         truth = np.array([self.number[str(record.label)] for record in records])
-        most = np.bincount(truth, minlength=len(self.settings.labels)).argmax()
+        most = self.number[Counter(str(record.label) for record in train).most_common(1)[0][0]]
         return judged(truth, np.full_like(truth, most), self.settings).metrics
 
 

@@ -61,7 +61,8 @@ class Feed:
         name = f"{self._name}: " if self._name else ""
         return [
             f"{name}{len(self._items):,} items in {self.steps_per_epoch:,} steps an epoch, mean length "
-            f"{self._lengths.mean():.0f}, {100 * share:.1f}% padding"
+            f"{self._lengths.mean():.0f}, {100 * share:.1f}% padding",
+            *(name + line for line in self._task.remarks(self._items)),
         ]
 
     def _of_epoch(self, epoch: int) -> np.ndarray:

@@ -21,7 +21,8 @@ from bothways.metrics.correlation import pearson, spearman
 from bothways.model.dtypes import at_least_float32
 from bothways.model.encoder import Encoder
 from bothways.records.types import TextRecord
-from bothways.tasks.base import Judged, Prediction, classifier
+from bothways.tasks.answer_network import mean_of_numbers
+from bothways.tasks.base import Judged, Prediction
 from bothways.tasks.rows import Item, Reader, TaskBatch
 from bothways.tasks.sentences import SentenceSettings, SentenceTask, read_texts
 
@@ -45,9 +46,8 @@ class Regress(SentenceTask[TextRecord]):
     settings: RegressSettings
 
     def add_heads(self, encoder: Encoder) -> None:
-        """Create the map from CLS's state to a number."""
-        self.features = encoder.features.sentence()
-        self.classifier = classifier(encoder.settings.width, 1, has_bias=encoder.features.has_bias)
+        """Create what gives a number."""
+        self.add_head(encoder, 1, mean_of_numbers)
         self.center, self.unit = self.settings.center or 0.0, self.settings.unit or 1.0
 
     def items(self, record: TextRecord, reader: Reader) -> list[Item]:
@@ -62,7 +62,7 @@ class Regress(SentenceTask[TextRecord]):
 
     def outputs(self, hidden: Tensor, batch: TaskBatch) -> Tensor:
         """Return numbers [rows, 1]."""
-        return self.classifier(self.drop(self.features(self.summary(hidden, batch))))
+        return self.head_outputs(hidden, batch)
 
     def loss(self, outputs: Tensor, batch: TaskBatch) -> Tensor:
         """Return the summed squared error."""
@@ -107,7 +107,7 @@ class Regress(SentenceTask[TextRecord]):
         unit = (float(numbers.std()) or 1.0) if settings.unit is None else settings.unit
         return settings.model_copy(update={"center": center, "unit": unit})
 
-    def baseline(self, records: Sequence[TextRecord]) -> Mapping[str, float]:
+    def baseline(self, records: Sequence[TextRecord], train: Sequence[TextRecord]) -> Mapping[str, float]:
         """Return the metrics of always saying the same number: nothing correlates with that."""
         truth = np.array([float(str(record.label)) for record in records])
         return judged(truth, np.full_like(truth, self.center)).metrics

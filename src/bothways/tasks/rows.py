@@ -153,6 +153,20 @@ def slots_of(length: int, width: int, layout: Layout) -> slice:
     return slice(0, length) if layout == "cls_first" else slice(width - length, width)
 
 
+def pad_slots(values: Sequence[np.ndarray], width: int, layout: Layout, fill: float) -> np.ndarray:
+    """Return what stands at each slot of rows, [slots, ...] each, padded to `width` slots with `fill`."""
+    padded = np.full((len(values), width, *values[0].shape[1:]), fill, dtype=values[0].dtype)
+    for number, value in enumerate(values):
+        padded[number, slots_of(len(value), width, layout)] = value
+    return padded
+
+
+def all_slots(examples: TaskExamples) -> np.ndarray:
+    """Return every slot of every row, int64 [rows, slots]."""
+    rows, slots = examples.tokens.shape
+    return np.tile(np.arange(slots), (rows, 1))
+
+
 def as_batch(
     examples: TaskExamples, vocabulary: Vocabulary, *, is_causal: bool, asked: np.ndarray
 ) -> TaskBatch:

@@ -1,7 +1,8 @@
-"""The Python sources that this installation always has: the standard library and our own dependencies.
+"""The Python sources that this installation always has: the standard library and what Bothways trains with.
 
 Extras and whatever else is installed beside us do not count, so that two installations of the same versions
-have the same embedded corpus.
+have the same embedded corpus. Nor do packages that we have come to need since: every number ever measured on
+the corpus would be of another text.
 """
 
 import platform
@@ -15,7 +16,7 @@ CORE = (
     *("torch", "numpy", "tokenizers", "safetensors", "pydantic", "PyYAML", "typer", "rich", "pyarrow"),
     "zstandard",
 )
-"""What Bothways needs without extras, for a source tree that is not installed."""
+"""The packages whose sources the corpus is made of, with all that they require."""
 
 _SKIPPED_FOLDERS = frozenset(
     "test tests testing _testing idle_test site-packages dist-packages __pycache__ vendor _vendor _vendored "
@@ -35,7 +36,7 @@ class Source:
 
 
 def sources() -> list[Source]:
-    """Return the modules of the standard library and of our dependencies, sorted by name, without tests."""
+    """Return the modules of the standard library and of `dependencies`, sorted by name, without tests."""
     library = Path(sysconfig.get_paths()["stdlib"])
     found = [Source(_module(relative), library / relative) for relative in _python_files_under(library)]
     for distribution in dependencies():
@@ -48,13 +49,13 @@ def sources() -> list[Source]:
 
 
 def dependencies() -> list[metadata.Distribution]:
-    """Return what `bothways` requires without extras, and what that requires, sorted by name."""
+    """Return `CORE` and what that requires, without extras, sorted by name."""
     found: dict[str, metadata.Distribution] = {}
-    waiting = _requirements("bothways") or list(CORE)
+    waiting = list(CORE)
     while waiting:
         name = waiting.pop()
         key = re.sub(r"[-_.]+", "-", name).lower()
-        if key not in found and key != "bothways":
+        if key not in found:
             try:
                 found[key] = metadata.distribution(name)
             except metadata.PackageNotFoundError:
@@ -71,13 +72,9 @@ def versions() -> list[str]:
 
 def _requirements(name: str) -> list[str]:
     """Return the names that a distribution requires on its own account, not for an extra."""
-    try:
-        requirements = metadata.requires(name) or []
-    except metadata.PackageNotFoundError:
-        return []
     return [
         match.group(1)
-        for requirement in requirements
+        for requirement in metadata.requires(name) or []
         if (match := _REQUIREMENT.match(requirement)) and not _NOT_OURS.search(requirement.partition(";")[2])
     ]
 

@@ -30,7 +30,8 @@ _LEAST_AUTO = 512
 """No text is so small that fewer entries are tried (byte-level BPE needs 256 for the bytes)."""
 _COVERAGE = 0.9999
 """Characters beyond this share of the text, the rarest, are left to the unknown token."""
-_CJK = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]")
+CJK = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]")
+"""One Chinese character: a word of its own to BERT's pre-tokenizer."""
 
 
 class TokenizerSettings(Settings):
@@ -188,7 +189,7 @@ def _normalised(characters: Counter[str], normalizer: normalizers.Normalizer) ->
 def _stands_alone(letter: str) -> bool:
     """Whether BERT's pre-tokenizer makes this character a word of its own: punctuation and CJK."""
     is_ascii_mark = letter.isascii() and not letter.isalnum()
-    return is_ascii_mark or unicodedata.category(letter)[0] == "P" or _CJK.match(letter) is not None
+    return is_ascii_mark or unicodedata.category(letter)[0] == "P" or CJK.match(letter) is not None
 
 
 _LEARNERS: dict[str, Callable[[list[str], int, TokenizerSettings], Tokenizer]] = {

@@ -58,6 +58,8 @@ class Run:
     """Returns what the model is judged by; the first number decides which checkpoint is best. On all ranks, or none."""
     better: Direction = "lower"
     """Which way the deciding number improves."""
+    go_on: str | None = None
+    """The words of the command that continues the run after an interruption; absent: those of `pretrain`."""
     judged: str = "held out"
     """On what the numbers are, in the words of the progress lines."""
     shorter: Callable[[float], Loader] | None = None
@@ -265,10 +267,10 @@ class _Trainer:
             runtime.seed_everything(self.run.seed + self.state.step, place.rank)
 
     def _interrupted(self, stop: StopRequest) -> Interrupted:
-        again = shlex.join(["bothways", "pretrain", str(self.run.folder / "recipe.yaml"), "--resume"])
+        again = self.run.go_on or f"pretrain {shlex.quote(str(self.run.folder / 'recipe.yaml'))} --resume"
         return Interrupted(
             f"stopped by {stop.signal or 'a signal to another process'} after step {self.state.step:,}, all is saved; "
-            f"continue with: {again}"
+            f"continue with: bothways {again}"
         )
 
     def _is_due(self, every: int | None) -> bool:
