@@ -9,10 +9,13 @@ import torch
 from small_tasks import make_model, make_reader, records
 
 from bothways.objectives.teaching import TeachingSettings
-from bothways.records.types import unlabelled
+from bothways.records.types import ChoiceRecord, TaggedRecord, unlabelled
 from bothways.tasks import Several, SeveralSettings
+from bothways.tasks.answering import outputs_by_record
+from bothways.tasks.choose import ChooseSettings
 from bothways.tasks.classify import ClassifySettings
 from bothways.tasks.regress import RegressSettings
+from bothways.tasks.tag import TagSettings
 
 LABELS = ClassifySettings(labels=("bad", "good"))
 NUMBERS = RegressSettings(center=2.0, unit=4.0)
@@ -101,3 +104,59 @@ def test_one_of_several_tasks_may_have_teachers():
     losses, _ = several(model.encoder, replace(batch, task="mood"))
     alone, _ = task(model.encoder, batch)
     torch.testing.assert_close(losses["mood"].sum, alone["classify"].sum)
+
+
+def said_by(teacher, record):
+    """Return what a teacher says of a record at temperature 1, and its logits."""
+    items = teacher.objective.items(record, make_reader(teacher))
+    (outputs,) = outputs_by_record(teacher.objective, teacher.encoder, [items])
+    return teacher.objective.soft_targets(items, outputs, 1.0), outputs
+
+
+SENTENCE = TaggedRecord("", ("she", "was", "glad", "in", "town", "and", "he", "was", "sad", "."), None)
+
+
+def test_words_are_taught_whatever_windows_and_layout_they_are_read_in():
+    labels = ("a", "b", "c")
+    teacher = make_model("transformer_xl", TagSettings(labels=labels, length=64), memory=0)
+    student = make_model("bert", TagSettings(labels=labels, length=8, stride=3), seed=1)
+    said, (logits,) = said_by(teacher, SENTENCE)
+    assert said.shape == (10, 3)
+    np.testing.assert_allclose(said.sum(axis=1), 1.0, rtol=1e-5)
+    slots = teacher.objective.items(SENTENCE, make_reader(teacher))[0][0].note.slots
+    np.testing.assert_array_equal(said.argmax(axis=1), logits[slots].argmax(axis=1))
+
+    batch = taught_batch(student, [SENTENCE], [said], mix=1.0, temperature=1.0)
+    task = student.objective
+    assert len(batch.tokens) > 1
+    # Each word is taught once, though no label is known.
+    assert task.count(batch) == 10
+    found, _ = said_by(student, SENTENCE)
+    (loss,) = task(student.encoder, batch)[0].values()
+    by_hand = (said * np.log(said / found)).sum()
+    assert math.isclose(float(loss.sum.detach()), float(by_hand), rel_tol=1e-4)
+
+
+def test_who_reads_words_as_its_teacher_does_has_nothing_to_learn():
+    model = make_model("bert", TagSettings(labels=("a", "b", "c")))
+    said, _ = said_by(model, SENTENCE)
+    batch = taught_batch(model, [SENTENCE], [said], mix=1.0, temperature=1.0)
+    (loss,) = model.objective(model.encoder, batch)[0].values()
+    assert abs(float(loss.sum.detach())) < 1e-5
+
+
+def test_choices_are_taught_where_questions_have_more_or_fewer():
+    teacher = make_model("bert", ChooseSettings(choices=4))
+    student = make_model("bert", ChooseSettings(choices=5), seed=1)
+    questions = [
+        ChoiceRecord("", "", "a fine day", ("he was sad", "she was glad")),
+        ChoiceRecord("", "she was glad .", "she was", ("sad", "glad", "cold", "grey")),
+    ]
+    said = [said_by(teacher, question)[0] for question in questions]
+    assert [len(each) for each in said] == [2, 4]
+    batch = taught_batch(student, questions, said, mix=1.0, temperature=1.0)
+    assert batch.soft.shape == (2, 4)
+    (loss,) = student.objective(student.encoder, batch)[0].values()
+    found = [said_by(student, question)[0] for question in questions]
+    by_hand = sum((p * np.log(p / q)).sum() for p, q in zip(said, found, strict=True))
+    assert math.isclose(float(loss.sum.detach()), float(by_hand), rel_tol=1e-4)
