@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
@@ -48,6 +49,7 @@ class Choose(SentenceTask[ChoiceRecord]):
     """One choice for each question."""
 
     name = "choose"
+    teaches = True
     settings: ChooseSettings
     measures: ClassVar[Mapping[str, Metric]] = {"accuracy": accuracy}
 
@@ -85,6 +87,23 @@ class Choose(SentenceTask[ChoiceRecord]):
     def loss(self, outputs: Tensor, batch: TaskBatch) -> Tensor:
         """Return the summed cross entropy of the right choices."""
         return -outputs.log_softmax(-1).where(batch.wanted == RIGHT, 0.0).sum()
+
+    def soft_targets(
+        self, items: Sequence[Item], outputs: Sequence[np.ndarray], temperature: float
+    ) -> np.ndarray:
+        """Return the probability of each choice that the question has."""
+        return super().soft_targets(items, [outputs[0][: len(items[0])]], temperature)
+
+    def soft(self, items: Sequence[Item], width: int) -> np.ndarray | None:
+        """Return what teachers said of each choice, [items, choices]; 0 for those that a question does not have."""
+        said = [item[0].soft for item in items if item[0].soft is not None]
+        most = max(map(len, items))
+        return np.stack([np.pad(each, (0, most - len(each))) for each in said]) if said else None
+
+    def soft_loss(self, outputs: Tensor, targets: Tensor, temperature: float) -> Tensor:
+        """Return the summed divergence; choices that a question does not have are impossible to both."""
+        absent = outputs.shape[-1] - targets.shape[-1]
+        return super().soft_loss(outputs, F.pad(targets, (0, absent)), temperature)
 
     def predict_record(
         self, record: ChoiceRecord, items: Sequence[Item], outputs: Sequence[np.ndarray]
