@@ -110,15 +110,6 @@ def test_no_longer_span_than_allowed_is_found_and_none_that_ends_before_it_start
     assert span.start == stretch.passage.starts[best[1] - stretch.first_slot]
 
 
-def test_an_answer_begins_and_ends_at_text():
-    """Byte-level tokens may stand for a space or a line's end alone."""
-    passage = read_passage(PASSAGE, make_reader(make_model("bert", SPANS)))
-    assert passage.is_text.all()
-    blank = make_reader(make_model("bert", SPANS))
-    nothing = read_passage("\u200d", blank)
-    assert nothing.tokens.tolist() == [blank.vocabulary.unk]
-
-
 def test_what_is_not_learned_as_written_is_counted():
     model = make_model("bert", SPANS.model_copy(update={"length": 22, "stride": 5, "question_length": 2}))
     passage = read_passage(PASSAGE, make_reader(model))
