@@ -1,4 +1,4 @@
-"""Writes what only repeats the code: all of cli.md, and the marked parts of recipes.md, objectives.md and folders.md.
+"""Writes what only repeats the code: all of cli.md, and the marked parts of the other pages.
 
 A test compares the pages with what is generated, so they cannot fall behind; `make docs` brings them up to date.
 """
@@ -24,6 +24,7 @@ from bothways.model.names import all_theirs
 from bothways.objectives import AUXILIARIES, OBJECTIVES, build_objective
 from bothways.recipe import annotated, crossed, resolve
 from bothways.recipe_files import inline, names
+from bothways.suites.reading import read_suite, suite_names
 from bothways.training.optimizer import OPTIMIZERS
 from bothways.training.settings import TrainingSettings
 from bothways.verbs import VERBS
@@ -44,6 +45,7 @@ def pages() -> dict[Path, str]:
             "optimizers": _optimizers(),
         },
         "objectives.md": {"objectives": _objectives(), "contract": _contract(), "extras": _extras()},
+        "evaluation.md": {"suites": _suites()},
         "folders.md": {"families": _families(), "transformer-xl": _transformer_xl()},
     }
     return {FOLDER / "cli.md": _commands()} | {FOLDER / page: _page(page, parts[page]) for page in parts}
@@ -211,6 +213,21 @@ def _transformer_xl() -> list[str]:
         names = (re.sub(r"\.0\.", ".{i}.", name) for name in (found[0], ours))
         lines.append(f"| {' | '.join(f'`{name}`' for name in names)} | {dimensions} |")
     return lines
+
+
+def _suites() -> list[str]:
+    """One table a suite, one line a row: what it asks, and the files that it looks for."""
+    lines: list[str] = []
+    for name in suite_names():
+        _, suite = read_suite(name)
+        lines += [f"**`{name}`**", "", "| row | asks | task | files |", "|---|---|---|---|"]
+        for row, about in suite.rows.items():
+            task = about.task
+            kind = f"{task.kind}, {task.metric}" if getattr(task, "metric", None) else task.kind
+            ways = (", ".join(f"`{path}`" for path in files.parts.values()) for files in about.files)
+            lines.append(f"| `{row}` | {about.about} | {kind} | {'; or '.join(ways)} |")
+        lines.append("")
+    return lines[:-1]
 
 
 def _settings() -> list[str]:

@@ -91,12 +91,16 @@ def _line(results: Sequence[TaskResult], also: Sequence[str], resamples: int) ->
         also={metric: _means(by_model, metric) for metric in also},
         notes={name: seeds[0].note for name, seeds in by_model.items() if seeds[0].note},
         differences={
-            name: Difference(comparison, comparison.p_value)
+            name: _difference(measure, runs[name], runs[one], resamples)
             for name in others
             if len(runs[name]) == len(runs[one])
-            and (comparison := compare(measure, runs[name], runs[one], resamples=resamples))
         },
     )
+
+
+def _difference(measure: Metric, ours: Sequence[Run], firsts: Sequence[Run], resamples: int) -> Difference:
+    comparison = compare(measure, ours, firsts, resamples=resamples)
+    return Difference(comparison, comparison.p_value)
 
 
 def _means(by_model: Mapping[str, Sequence[TaskResult]], metric: str) -> dict[str, float]:

@@ -64,7 +64,8 @@ class ZeroShot:
 
     def _result(self, found: MinimalPairs, pairs: list[MinimalPair], seconds: float) -> TaskResult:
         """The first way that the model's objective defines gives the score; all of them are metrics."""
-        first, numbers = found.scores[0], {}
+        first = found.scores[0]
+        numbers: dict[str, int] = {}
         for pair in pairs:
             numbers.setdefault(pair.paradigm, len(numbers))
         run = (np.array(first.right), np.array([numbers[pair.paradigm] for pair in pairs]))
