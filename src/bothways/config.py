@@ -128,6 +128,6 @@ def _kind_of(group: type[BaseModel]) -> str | None:
 def _groups_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType, list, tuple, typing.Annotated):
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType, list, tuple, dict, typing.Annotated):
         return [group for inner in typing.get_args(annotation) for group in _groups_in(inner)]
     return []

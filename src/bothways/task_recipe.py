@@ -13,6 +13,7 @@ from pydantic import Field
 from bothways import files
 from bothways.config import Settings, build, one_of
 from bothways.errors import UsageError
+from bothways.objectives.teaching import TeachingSettings
 from bothways.recipe_files import dump, merge_layers, parse_words, read_yaml
 from bothways.records.columns import ColumnSettings
 from bothways.tasks import TASKS, TaskSettings
@@ -50,6 +51,8 @@ class TaskData(Settings):
     """Which columns of a table hold what; guessed where nothing is said."""
     limit: int | None = Field(default=None, ge=1)
     """Training records that are used at most, drawn by the seed of the data: 0."""
+    judged: int | None = Field(default=None, ge=1)
+    """Dev records, and test records, that are judged at most, drawn in the same way."""
     strict: bool = False
     """Whether the first bad row is an error; else bad rows are left out and counted."""
 
@@ -63,6 +66,8 @@ class TaskPart(Settings):
     """From what."""
     weight: float = Field(default=1.0, ge=0)
     """What its mean loss is multiplied by."""
+    distil: TeachingSettings | None = None
+    """Models of the same task to learn from besides; see `bothways distil`."""
 
 
 class TaskRecipe(Settings):
@@ -96,21 +101,22 @@ class TaskRecipe(Settings):
 def of_one_task(
     model: str, kind: str, data: Mapping[str, Any], words: Sequence[str], *, name: str | None = None
 ) -> TaskRecipe:
-    """Return the recipe of one task: `task.…` and `data.…` words are about it, all others about the recipe."""
+    """Return the recipe of one task: `task.…`, `data.…` and `distil.…` words are about it, others about the recipe."""
     values = parse_words(words)
-    about = {part: values.pop(part, {}) for part in ("task", "data")}
+    about: dict[str, Any] = {part: values.pop(part) for part in ("task", "data", "distil") if part in values}
     part = merge_layers([{"task": {"kind": kind}, "data": dict(data)}, about])
     named = str(values.pop("name", "") or name or kind)
-    return _built([{"name": named, "model": model, "tasks": {named: part}}, values])
+    return of_layers([{"name": named, "model": model, "tasks": {named: part}}, values])
 
 
 def of_file(model: str | None, path: Path, words: Sequence[str]) -> TaskRecipe:
     """Return the recipe that a YAML file describes, `words` on top; `model`, where it is given, replaces the file's."""
     given = {} if model is None else {"model": model}
-    return _built([{"name": path.stem}, read_yaml(path), given, parse_words(words)])
+    return of_layers([{"name": path.stem}, read_yaml(path), given, parse_words(words)])
 
 
-def _built(layers: Sequence[dict[str, Any]]) -> TaskRecipe:
+def of_layers(layers: Sequence[dict[str, Any]]) -> TaskRecipe:
+    """Return the recipe of nested values, later ones on top; `TRAINING` lies below all of them."""
     values = merge_layers([{"training": TRAINING}, *layers])
     recipe = build(TaskRecipe, values, f"the recipe {values['name']}")
     if not recipe.tasks:

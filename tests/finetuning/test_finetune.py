@@ -9,6 +9,7 @@ from small_tasks import pretrained_folder, records, write_csv
 from bothways.cli import main
 from bothways.errors import CheckpointError, DataError, Interrupted, UsageError
 from bothways.finetuning.command import FineTuned, finetune, foresee
+from bothways.finetuning.data import read_task
 from bothways.finetuning.predicting import predict_file
 from bothways.finetuning.recipes import asked_for
 from bothways.finetuning.results import read_results
@@ -65,7 +66,7 @@ def test_a_run_holds_its_recipe_its_scores_and_a_model_of_transformers(place):
     kind = transformers.AutoModelForSequenceClassification
     theirs = kind.from_pretrained(run.checkpoint, local_files_only=True)
     assert theirs.config.id2label == {0: "bad", 1: "good"}
-    assert any("accuracy" in line and "without reading 0.500" in line for line in run.lines())
+    assert any("accuracy" in line and "baseline 0.500" in line for line in run.lines())
 
 
 @pytest.mark.parametrize("model", ["pretrained", "xlnet"])
@@ -252,3 +253,12 @@ def test_an_interruption_says_how_to_go_on(place, monkeypatch):
     monkeypatch.setattr("bothways.training.loop.StopRequest", Stops)
     with pytest.raises(Interrupted, match=r"bothways finetune --tasks .*recipe.yaml --out .*out --resume"):
         finetune(recipe(place, *STEPS), place / "out", quiet=True)
+
+
+def test_dev_and_test_records_may_be_limited_too(place):
+    said = []
+    chosen = recipe(place, "data.judged=3", test=str(place / "test.csv"))
+    records_of = read_task("mood", chosen.tasks["classify"], said.append)
+    assert (len(records_of.train), len(records_of.dev), len(records_of.test)) == (24, 3, 3)
+    assert "3 of 8 dev records are judged (data.judged)" in said
+    assert "3 of 6 test records are judged (data.judged)" in said

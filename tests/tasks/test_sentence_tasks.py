@@ -10,7 +10,7 @@ from bothways.errors import DataError, UsageError
 from bothways.records.types import TextRecord, unlabelled
 from bothways.tasks import Classify, Regress, build_several
 from bothways.tasks.answering import predict
-from bothways.tasks.classify import ClassifySettings
+from bothways.tasks.classify import ClassifySettings, judged
 from bothways.tasks.regress import RegressSettings
 
 
@@ -89,6 +89,20 @@ def test_what_is_known_without_reading_is_the_most_frequent_label():
     assert next(iter(known)) == "f1"
     assert known["accuracy"] == pytest.approx(3 / 5)
     assert known["f1"] == pytest.approx(2 * 3 / (3 + 5))
+
+
+@pytest.mark.parametrize("metric", Classify.measures)
+def test_a_run_gives_its_metric_again_whichever_label_is_positive(metric):
+    settings = ClassifySettings(labels=("bad", "good"), metric=metric, positive="bad")
+    truth, found = np.array([0, 0, 0, 1, 1, 0]), np.array([0, 1, 0, 0, 1, 0])
+    judgement = judged(truth, found, settings)
+    name, value = next(iter(judgement.metrics.items()))
+    assert name == metric
+    assert Classify.measures[metric](*judgement.run) == pytest.approx(value)
+    precision, recall = 3 / 4, 3 / 4
+    f1 = 2 * precision * recall / (precision + recall)
+    assert judgement.metrics["f1"] == pytest.approx(f1)
+    assert judgement.metrics["f1_accuracy"] == pytest.approx((f1 + 4 / 6) / 2)
 
 
 def test_f1_of_many_labels_needs_to_know_which():

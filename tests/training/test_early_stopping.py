@@ -4,7 +4,16 @@ import dataclasses
 import math
 import shutil
 
-from tiny_runs import assert_same_bits, make_run, metrics, quietly, resumed, saved_state, saved_tensors
+from tiny_runs import (
+    assert_same_bits,
+    checkpoints,
+    make_run,
+    metrics,
+    quietly,
+    resumed,
+    saved_state,
+    saved_tensors,
+)
 
 from bothways.training import checkpoint, run_folder
 from bothways.training.loop import train
@@ -26,11 +35,11 @@ def stopping(folder, **training):
         "keep": 99,
     }
     run = make_run("bert", folder, **settings | training)
-    step = run.folder / "checkpoints"
+    saved = run.folder / "checkpoints"
 
     def evaluate():
         # What a step is called is known to the loop alone, which has saved the one before.
-        newest = max((int(path.name[5:]) for path in step.glob("step-*")), default=0)
+        newest = max((int(path.name[5:]) for path in saved.glob("step-*")), default=0)
         return {"nats": NATS[(newest + 1) // 2 - 1]}
 
     return dataclasses.replace(run, evaluate=evaluate)
@@ -67,6 +76,13 @@ def test_a_run_that_stops_early_does_so_at_the_same_step_wherever_it_is_resumed(
         assert saved_state(folder / final) == saved_state(tmp_path / "whole" / final)
         assert_same_bits(saved_tensors(folder / final), saved_tensors(tmp_path / "whole" / final))
         assert metrics(folder) == metrics(tmp_path / "whole")
+
+
+def test_the_end_the_best_and_nothing_else_is_saved_where_nothing_more_is_wanted(tmp_path):
+    numbers = iter([5.0, 4.0, 4.5, 6.0])
+    settings = {"steps": 9, "evaluate_every": 1, "stop_after": 2, "save_every": None, "keep": 1}
+    quietly(make_run("bert", tmp_path, evaluate=lambda: {"nats": next(numbers)}, **settings))
+    assert checkpoints(tmp_path) == ["step-00000002", "step-00000004"]
 
 
 def test_a_checkpoint_from_before_early_stopping_can_be_resumed(tmp_path):

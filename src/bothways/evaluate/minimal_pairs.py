@@ -5,6 +5,7 @@ The overall number is the mean over paradigms, as published, so that it does not
 pair whose sentences cost the same counts half, so that a model that knows nothing scores 50 (the paper: not right).
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -106,9 +107,12 @@ def minimal_pairs(
 ) -> MinimalPairs:
     """Score minimal pairs, such as those of `read_pairs`; `unigram` is float [vocabulary], from `unigram_nats`.
 
-    Depends on the pairs and the settings alone. Raises `DataError` at a sentence that does not fit into the model.
+    Depends on the pairs and the settings alone. Raises `DataError` without any pair, and at a sentence that does not
+    fit into the model.
     """
     chosen = first_of_each(pairs, settings.limit)
+    if not chosen:
+        raise DataError("minimal pairs: there is none, so nothing can be scored; give at least one")
     sentences = [
         _encoded(subject, tokenizer, pair, text) for pair in chosen for text in (pair.good, pair.bad)
     ]
@@ -129,6 +133,17 @@ def minimal_pairs(
         sum(good or bad for good, bad in zip(unknown[::2], unknown[1::2], strict=True)),
         subject.objective.answered_by,
     )
+
+
+def compare(nats: np.ndarray, sentences: Sequence[np.ndarray]) -> np.ndarray:
+    """Say of each pair whether the good sentence costs less, float64 [pairs]: 1, 0, or 0.5 for a tie.
+
+    `nats` float64 [pairs * 2] and `sentences` (their tokens) hold the good sentence of each pair before its bad one.
+    """
+    good, bad = nats[::2], nats[1::2]
+    # Of the same tokens in two batches, rounding would prefer one.
+    is_same = [np.array_equal(*both) for both in zip(sentences[::2], sentences[1::2], strict=True)]
+    return np.where(is_same | (good == bad), 0.5, good < bad)
 
 
 def first_of_each(pairs: Iterable[MinimalPair], limit: int | None) -> list[MinimalPair]:
@@ -162,14 +177,15 @@ def _encoded(subject: Subject, tokenizer: Tokenizer, pair: MinimalPair, text: st
 
 def _unigram_sums(subject: Subject, sentences: Sequence[np.ndarray], unigram: np.ndarray) -> np.ndarray:
     is_special = subject.vocabulary.is_special
-    return np.array([unigram[sentence[~is_special[sentence]]].sum() for sentence in sentences])
+    # The exact sum: the same words in another order are a tie.
+    return np.array([math.fsum(unigram[sentence[~is_special[sentence]]]) for sentence in sentences])
 
 
 def _scores(
     way: str, title: str, nats: np.ndarray, sentences: Sequence[np.ndarray], pairs: Sequence[MinimalPair]
 ) -> PairScores:
     """Compare the nats of good and bad sentences, float64 [pairs * 2], and sum up by paradigms and their groups."""
-    right = _right(nats, sentences)
+    right = compare(nats, sentences)
     paradigms = {
         name: share_of(right[[index for index, pair in enumerate(pairs) if pair.paradigm == name]])
         for name in dict.fromkeys(pair.paradigm for pair in pairs)
@@ -183,14 +199,6 @@ def _scores(
         paradigms,
         right.tolist(),
     )
-
-
-def _right(nats: np.ndarray, sentences: Sequence[np.ndarray]) -> np.ndarray:
-    """Say of each pair whether the good sentence costs less, float64 [pairs]: 1, 0, or 0.5 for a tie."""
-    good, bad = nats[::2], nats[1::2]
-    # Of the same tokens in two batches, rounding would prefer one.
-    is_same = [np.array_equal(*both) for both in zip(sentences[::2], sentences[1::2], strict=True)]
-    return np.where(is_same | (good == bad), 0.5, good < bad)
 
 
 def _grouped(

@@ -48,10 +48,23 @@ def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     data, kind = part.data, part.task.kind
     if data.train is None:
         raise UsageError(f"task {name} has no records to learn from; give a file with --data, or data.train")
-    labelled = read_part(data.train, kind, data.columns, strict=data.strict, say=say)
+    # What teachers alone answer needs no labels; what is judged does.
+    needs_labels = part.distil is None or part.distil.mix < 1
+    if data.dev is None and not needs_labels:
+        raise UsageError(
+            "distil.mix=1 learns from the teachers alone, from records without labels too, so none of them can be set "
+            "aside to judge by; give labelled ones with --dev, or data.dev"
+        )
+    labelled = read_part(
+        data.train, kind, data.columns, strict=data.strict, say=say, needs_labels=needs_labels
+    )
     dev, test = (
-        # Their columns are those of the training records, whatever they look like.
-        read_part(path, kind, labelled.columns, strict=data.strict, say=say).records if path else None
+        # Their columns are those of the training records, but for labels that only these may have.
+        read_part(
+            path, kind, labelled.columns if needs_labels else data.columns, strict=data.strict, say=say
+        ).records
+        if path
+        else None
         for path in (data.dev, data.test)
     )
     train = labelled.records
@@ -66,6 +79,7 @@ def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     if data.limit is not None and len(train) > data.limit:
         say(f"{data.limit:,} of {len(train):,} training records are used (data.limit)")
         train = limit(train, data.limit, seed=0)
+    dev, test = (_judged(records, data.judged, part, say) for records, part in ((dev, "dev"), (test, "test")))
     say(f"{len(train):,} records to learn from, {len(dev):,} dev" + f", {len(test):,} test" * bool(test))
     task = TASKS[kind][1]
     settings = task.learn(part.task, train)
@@ -75,12 +89,21 @@ def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     return TaskRecords(settings, train, dev, test)
 
 
-def read_part(path: str, kind: Any, columns: ColumnSettings, *, strict: bool, say: Say) -> Labelled:
+def read_part(
+    path: str, kind: Any, columns: ColumnSettings, *, strict: bool, say: Say, needs_labels: bool = True
+) -> Labelled:
     """Read one file of records, and say what was met in it."""
-    labelled = read(path, kind, columns, strict=strict)
+    labelled = read(path, kind, columns, strict=strict, labelled=needs_labels)
     for line in labelled.reading.lines():
         say(line)
     return labelled
+
+
+def _judged(records: list[Any], most: int | None, part: str, say: Say) -> list[Any]:
+    if most is None or len(records) <= most:
+        return records
+    say(f"{most:,} of {len(records):,} {part} records are judged (data.judged)")
+    return limit(records, most, seed=0)
 
 
 def _named(name: str, say: Say) -> Say:

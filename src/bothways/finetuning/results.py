@@ -43,7 +43,9 @@ class TaskResult:
     run: tuple[tuple[float, ...], ...] = ()
     """What the metric needs to know of each example, for paired tests: see `tasks.Judged.run`."""
     note: str = ""
-    """What limits the number, such as a cap on training records."""
+    """What else to know of the number, such as how a model was asked."""
+    kind: str = ""
+    """What kind of task: with the metric, it says what computes a score from `run`."""
 
 
 _RESULT = TypeAdapter(TaskResult)

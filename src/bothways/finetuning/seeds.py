@@ -43,7 +43,9 @@ def finetune_seeds(
         found = read_results(place / RESULTS)
         say(f"[{seed}/{seeds}] seed {seed}" + (": done before" if found else ""))
         if not found:
-            begun = (place / "checkpoints").exists()
+            begun = (
+                place / "recipe.yaml"
+            ).exists()  # written first, so that it is there after any interruption
             run = recipe.model_copy(update={"seed": seed})
             found = finetune(run, place, resume=begun, quiet=quiet).results
         results += found

@@ -17,6 +17,7 @@ from bothways.metrics.entities import (
     entity_f1,
     entity_report,
 )
+from bothways.metrics.grouped import mean_of_groups
 from bothways.metrics.holm import holm
 from bothways.metrics.interval import Interval, small_test_set
 from bothways.metrics.no_answer import Threshold, best_threshold, scores_at
@@ -57,6 +58,7 @@ __all__ = [
     "matthews",
     "mcnemar",
     "mean",
+    "mean_of_groups",
     "mean_reciprocal_rank",
     "normalise",
     "pearson",

@@ -17,7 +17,7 @@ lies above a threshold, which is chosen on the dev records as SQuAD 2.0's offici
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch.nn.functional as F
@@ -27,7 +27,7 @@ from torch import Tensor
 from bothways.batch import IGNORED
 from bothways.errors import DataError
 from bothways.metrics.answers import answer_scores
-from bothways.metrics.bootstrap import mean
+from bothways.metrics.bootstrap import Metric, mean
 from bothways.metrics.no_answer import best_threshold
 from bothways.model.dtypes import at_least_float32
 from bothways.model.encoder import Encoder
@@ -88,6 +88,7 @@ class Answer(Task[QuestionRecord]):
 
     name = "answer"
     settings: AnswerSettings
+    measures: ClassVar[Mapping[str, Metric]] = {"f1": mean}
     by_slot = True
 
     def add_heads(self, encoder: Encoder) -> None:

@@ -9,8 +9,7 @@ The loss is the mean cross entropy, each text weighted by its label's weight:
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -31,7 +30,7 @@ from bothways.tasks.base import Judged, Prediction
 from bothways.tasks.rows import Item, Reader, TaskBatch
 from bothways.tasks.sentences import SentenceSettings, SentenceTask, read_texts
 
-Measure = Literal["accuracy", "f1", "macro_f1", "matthews"]
+Measure = Literal["accuracy", "f1", "f1_accuracy", "macro_f1", "matthews"]
 
 
 class ClassifySettings(SentenceSettings):
@@ -45,15 +44,30 @@ class ClassifySettings(SentenceSettings):
     weights: tuple[float, ...] = Field(default=(), strict=False)
     """What the loss of each label is multiplied by; follows from the training records with `balance`."""
     metric: Measure = "accuracy"
-    """What decides which checkpoint is best. `f1` is that of the label `positive`."""
+    """What decides which checkpoint is best. `f1` is that of the label `positive`; `f1_accuracy` is its mean with
+    accuracy, which GLUE takes of MRPC and QQP (Wang et al. 2019, section 3)."""
     positive: str | None = None
     """The label that F1 is about; the last one where none is given."""
+
+
+def f1_accuracy(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Return the mean of F1 and accuracy of yes (1) and no (0), [...] of [..., records]."""
+    return (f1(truth, found) + accuracy(truth, found)) / 2
 
 
 class Classify(SentenceTask[TextRecord]):
     """One label for each text."""
 
     name = "classify"
+    measures: ClassVar[Mapping[str, Metric]] = {
+        "accuracy": accuracy,
+        "f1": f1,
+        "f1_accuracy": f1_accuracy,
+        "macro_f1": macro_f1,
+        "matthews": matthews,
+    }
+    teaches = True
+    meaning = ("labels",)
     settings: ClassifySettings
 
     def add_heads(self, encoder: Encoder) -> None:
@@ -126,23 +140,25 @@ class Classify(SentenceTask[TextRecord]):
 
 
 def judged(truth: np.ndarray, found: np.ndarray, settings: ClassifySettings) -> Judged:
-    """Compare two vectors of label numbers, int64 [records] each."""
+    """Compare two vectors of label numbers, int64 [records] each.
+
+    Of a metric about one label, the run says of truth and answers whether they are this label.
+    """
     positive = settings.labels.index(settings.positive) if settings.positive else len(settings.labels) - 1
-    measures: dict[str, Metric] = {
-        "accuracy": accuracy,
-        "matthews": matthews,
-        "macro_f1": macro_f1,
-    }
+    all_labels, one_label = (truth, found), (truth == positive, found == positive)
+    runs = dict.fromkeys(("accuracy", "matthews", "macro_f1"), all_labels)
     if len(settings.labels) == 2 or settings.positive:
-        measures["f1"] = partial(f1, positive=positive)
-    if settings.metric not in measures:
+        runs["f1"] = one_label
+    if len(settings.labels) == 2:
+        runs["f1_accuracy"] = one_label
+    if settings.metric not in runs:
         raise UsageError(
-            f"task.metric={settings.metric} is about one label, and there are {len(settings.labels)}; name it with "
-            "task.positive, or set task.metric=macro_f1"
+            f"task.metric={settings.metric} is about one label, and there are {len(settings.labels)}; "
+            "set task.metric=macro_f1, or name it with task.positive and set task.metric=f1"
         )
-    ordered = {settings.metric: measures[settings.metric], **measures}
-    metrics = {name: float(measure(truth, found)) for name, measure in ordered.items()}
-    return Judged(metrics, measures[settings.metric], (truth, found))
+    ordered = {settings.metric: runs[settings.metric], **runs}
+    metrics = {name: float(Classify.measures[name](*run)) for name, run in ordered.items()}
+    return Judged(metrics, Classify.measures[settings.metric], runs[settings.metric])
 
 
 def balanced(labels: Sequence[str], records: Sequence[TextRecord]) -> tuple[float, ...]:

@@ -16,7 +16,7 @@ may be cut anywhere.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -33,8 +33,8 @@ from bothways.model.dtypes import at_least_float32
 from bothways.model.encoder import Encoder
 from bothways.records.types import TextRecord
 from bothways.tasks.base import Judged, Prediction, Task, TaskSettings
-from bothways.tasks.rows import Item, Reader, Row, TaskBatch, TaskExamples, lay_out_row, room
-from bothways.tasks.sentences import asked_states, every_slot, text_slots
+from bothways.tasks.rows import Item, Reader, Row, TaskBatch, TaskExamples, all_slots, lay_out_row, room
+from bothways.tasks.sentences import asked_states, text_slots
 
 
 class EmbedSettings(TaskSettings):
@@ -57,6 +57,12 @@ class Embed(Task[TextRecord]):
 
     name = "embed"
     settings: EmbedSettings
+    measures: ClassVar[Mapping[str, Metric]] = {
+        "spearman": spearman,
+        "pearson": pearson,
+        "reciprocal_rank": mean_reciprocal_rank,
+        "accuracy": found_first,
+    }
 
     def add_heads(self, encoder: Encoder) -> None:
         """Create nothing: the encoder's states are the vectors."""
@@ -83,7 +89,7 @@ class Embed(Task[TextRecord]):
     def asked(self, examples: TaskExamples) -> np.ndarray:
         """Return every slot, or that of CLS, int64 [rows, asked]."""
         if self.settings.pooling == "mean":
-            return every_slot(examples)
+            return all_slots(examples)
         return text_slots(examples, self.vocabulary.pad, self.settings)
 
     def outputs(self, hidden: Tensor, batch: TaskBatch) -> Tensor:
@@ -172,17 +178,14 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 def judged_scores(records: Sequence[TextRecord], similarity: np.ndarray) -> Judged:
     """Compare similarities with the scores of the records, float64 [records]."""
     truth = np.array([float(str(record.label)) for record in records])
-    measures: dict[str, Metric] = {"spearman": spearman, "pearson": pearson}
-    metrics = {name: float(measure(truth, similarity)) for name, measure in measures.items()}
+    metrics = {name: float(Embed.measures[name](truth, similarity)) for name in ("spearman", "pearson")}
     return Judged(metrics, spearman, (truth, similarity))
 
 
 def judged_ranks(found: np.ndarray) -> Judged:
     """Judge the ranks of the right texts, float64 [records]."""
-    measures: dict[str, Metric] = {"reciprocal_rank": mean_reciprocal_rank, "accuracy": found_first}
-    return Judged(
-        {name: float(measure(found)) for name, measure in measures.items()}, mean_reciprocal_rank, (found,)
-    )
+    metrics = {name: float(Embed.measures[name](found)) for name in ("reciprocal_rank", "accuracy")}
+    return Judged(metrics, mean_reciprocal_rank, (found,))
 
 
 def _row(text: str, reader: Reader) -> Row:

@@ -13,7 +13,7 @@ they are looked at, and records stay as they were read.
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch.nn.functional as F
@@ -75,11 +75,29 @@ class Judging:
     """int64 [judged]: the slots that stand for them."""
 
 
+def _entity_f1(*columns: np.ndarray) -> np.ndarray:
+    """Return F1, [...], of entities right, found and wanted, int [..., sentences] each."""
+    return entity_f1(np.stack(columns, axis=-1))
+
+
+def _label_f1(*columns: np.ndarray) -> np.ndarray:
+    """Return macro F1, [...], of the three counts of each label in turn, int [..., sentences] each."""
+    counts = np.stack(columns, axis=-1)
+    return label_f1(counts.reshape(*counts.shape[:-1], -1, 3))
+
+
 class Tag(Task[TaggedRecord]):
     """One label for each word."""
 
     name = "tag"
+    teaches = True
+    meaning = ("labels",)
     settings: TagSettings
+    measures: ClassVar[Mapping[str, Metric]] = {
+        "accuracy": word_accuracy,
+        "entity_f1": _entity_f1,
+        "macro_f1": _label_f1,
+    }
     by_slot = True
 
     def add_heads(self, encoder: Encoder) -> None:
@@ -133,7 +151,28 @@ class Tag(Task[TaggedRecord]):
 
     def count(self, batch: TaskBatch) -> int:
         """Return the number of words."""
+        if batch.soft is not None:
+            return int((batch.soft.sum(dim=-1) > 0).sum())
         return int((batch.wanted != IGNORED).sum())
+
+    def soft_targets(
+        self, items: Sequence[Item], outputs: Sequence[np.ndarray], temperature: float
+    ) -> np.ndarray:
+        """Return the probabilities of each word's labels, [words, labels]: words are the same to all tokenizers."""
+        words = sum(len(row.note.words) for (row,) in items)
+        said = np.zeros((words, len(self.settings.labels)), dtype=np.float32)
+        for (row,), logits in zip(items, outputs, strict=True):
+            said[row.note.words] = super().soft_targets([(row,)], [logits[row.note.slots]], temperature)
+        return said
+
+    def with_soft_targets(self, items: Sequence[Item], targets: np.ndarray) -> list[Item]:
+        """Return each window with the targets of the words that it judges; other slots have none, all zeros."""
+        taught: list[Item] = []
+        for (row,) in items:
+            soft = np.zeros((len(row), targets.shape[1]), dtype=np.float32)
+            soft[row.note.slots] = targets[row.note.words]
+            taught.append((replace(row, soft=soft),))
+        return taught
 
     def predict_record(
         self, record: TaggedRecord, items: Sequence[Item], outputs: Sequence[np.ndarray]
@@ -204,24 +243,13 @@ def converted(record: TaggedRecord, settings: TagSettings) -> TaggedRecord:
 def judged(truth: Sequence[Labels], found: Sequence[Labels], settings: TagSettings) -> Judged:
     """Compare the labels of sentences; what is known of each sentence are counts."""
     counts = label_counts(truth, found, settings.labels)
-    measures: dict[str, tuple[Metric, tuple[np.ndarray, ...]]] = {
-        "accuracy": (word_accuracy, (counts[..., 0].sum(axis=-1), counts[..., 2].sum(axis=-1))),
-        "macro_f1": (_label_f1, tuple(counts.reshape(len(counts), -1).T)),
+    runs: dict[str, tuple[np.ndarray, ...]] = {
+        "accuracy": (counts[..., 0].sum(axis=-1), counts[..., 2].sum(axis=-1)),
+        "macro_f1": tuple(counts.reshape(len(counts), -1).T),
     }
     if settings.entities:
-        measures["entity_f1"] = (_entity_f1, tuple(entity_counts(truth, found).T))
+        runs["entity_f1"] = tuple(entity_counts(truth, found).T)
     first = settings.metric or "accuracy"
-    ordered = {first: measures[first], **measures}
-    metrics = {name: float(metric(*run)) for name, (metric, run) in ordered.items()}
-    return Judged(metrics, *measures[first])
-
-
-def _entity_f1(*columns: np.ndarray) -> np.ndarray:
-    """Return F1, [...], of entities right, found and wanted, int [..., sentences] each."""
-    return entity_f1(np.stack(columns, axis=-1))
-
-
-def _label_f1(*columns: np.ndarray) -> np.ndarray:
-    """Return macro F1, [...], of the three counts of each label in turn, int [..., sentences] each."""
-    counts = np.stack(columns, axis=-1)
-    return label_f1(counts.reshape(*counts.shape[:-1], -1, 3))
+    ordered = {first: runs[first], **runs}
+    metrics = {name: float(Tag.measures[name](*run)) for name, run in ordered.items()}
+    return Judged(metrics, Tag.measures[first], runs[first])

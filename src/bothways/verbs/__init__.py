@@ -7,8 +7,9 @@ Those modules are imported inside the verbs, so that `--help` and `--version` ne
 from collections.abc import Callable
 
 from bothways.verbs.ask import fill, score
+from bothways.verbs.distil import distil
 from bothways.verbs.look import bench, doctor, recipes
-from bothways.verbs.tasks import finetune, predict
+from bothways.verbs.tasks import evaluate, finetune, predict
 from bothways.verbs.train import compare, demo, prepare, pretrain
 
 VERBS: dict[str, Callable[..., None]] = {
@@ -16,6 +17,8 @@ VERBS: dict[str, Callable[..., None]] = {
     "prepare": prepare,
     "finetune": finetune,
     "predict": predict,
+    "evaluate": evaluate,
+    "distil": distil,
     "fill": fill,
     "score": score,
     "recipes": recipes,

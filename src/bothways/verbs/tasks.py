@@ -1,4 +1,4 @@
-"""Verbs that teach a model a task and use it: `finetune`, `predict`."""
+"""Verbs that teach a model tasks, use it and judge it: `finetune`, `predict`, `evaluate`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -105,4 +105,66 @@ def predict(
     from bothways.finetuning.predicting import predict_file
 
     result = predict_file(run, file, words or [], name=name, out=out, say=voice(quiet, json))
+    show(result, result.lines(), quiet=quiet, json=json)
+
+
+def evaluate(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL... [SECTION.KEY=VALUE]...",
+            help="Runs, checkpoints or model folders, and settings of all fine-tuning runs.",
+        ),
+    ],
+    suite: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="glue, text, squad, choice, ner, pos, blimp, chinese, or a YAML file."
+        ),
+    ],
+    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the suite's data lies.")],
+    rows: Annotated[
+        str | None, typer.Option(metavar="NAME,NAME", help="Only these rows of the suite.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(metavar="K", help="Runs of each row, with the seeds 1 to K.")] = 1,
+    full: Annotated[
+        bool, typer.Option("--full", help="Use all records, not 8,000 a task and 100 pairs a paradigm.")
+    ] = False,
+    keep_models: Annotated[
+        bool, typer.Option("--keep-models", help="Keep the fine-tuned models, not only their results.")
+    ] = False,
+    out: Out = None,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Judge models on a suite of tasks.
+
+    Fine-tunes each model to each task with each seed; run it again with --out to go on after an interruption.
+
+    \b
+    bothways evaluate runs/bert-small-1 --suite glue --data tasks/
+    bothways evaluate runs/bert-small-1 runs/xlnet-small-1 --suite glue --data tasks/ --seeds 3 --out glue/
+    bothways evaluate runs/bert-small-1 --suite my.yaml --data . training.epochs=5 rows.mine.task.length=256
+    """
+    from bothways.suites.command import evaluate as run
+    from bothways.suites.forecast import foresee
+    from bothways.suites.plan import planned
+
+    plan = planned(
+        [word for word in models if "=" not in word],
+        [word for word in models if "=" in word],
+        suite=suite,
+        data=data,
+        rows=rows.split(",") if rows else [],
+        seeds=seeds,
+        full=full,
+        out=out,
+        say=voice(quiet, json),
+    )
+    result = (
+        foresee(plan, voice(quiet, json))
+        if dry_run
+        else run(plan, voice(quiet, json), keep_models=keep_models, quiet=quiet or json)
+    )
     show(result, result.lines(), quiet=quiet, json=json)

@@ -1,0 +1,122 @@
+"""Which cells there are: rows times models times seeds, seed after seed, so that a first table is there early."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bothways.errors import UsageError
+from bothways.pretrain import next_folder
+from bothways.recipe_files import Values, parse_words
+from bothways.suites.cells import Cell, Work
+from bothways.suites.contestants import Contestant, Say, contestants
+from bothways.suites.fine_tuning import fine_tuning
+from bothways.suites.reading import chosen, found_rows, read_suite
+from bothways.suites.settings import Files, PairTask, Row, Suite
+from bothways.suites.zero_shot import ZeroShot
+from bothways.task_recipe import TaskRecipe
+
+_OURS = frozenset({"name", "seed", "model", "tasks", "mix"})
+"""Settings of a recipe that the suite decides."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is evaluated."""
+
+    suite: Suite
+    models: list[Contestant]
+    rows: dict[str, Row]
+    files: dict[str, Files]
+    """Where the files of each row lie."""
+    cells: list[Cell]
+    full: bool
+    """Whether all records are used, and none of the caps."""
+    seeds: int
+    folder: Path
+    notes: list[str]
+    """What is left out or cut, and why."""
+
+
+def planned(
+    references: Sequence[str],
+    words: Sequence[str] = (),
+    *,
+    suite: str,
+    data: Path,
+    rows: Sequence[str] = (),
+    seeds: int = 1,
+    full: bool = False,
+    out: Path | None = None,
+    say: Say = lambda _line: None,
+) -> Plan:
+    """Return every cell, with all that a person can get wrong found before anything is trained.
+
+    `words` are settings of all fine-tuning runs, such as `training.epochs=5`, and `rows.NAME.…` changes one row.
+    """
+    if seeds < 1:
+        raise UsageError(f"--seeds is {seeds}; give 1 or more")
+    values = parse_words(words)
+    name, read = read_suite(suite, {"rows": values.pop("rows")} if "rows" in values else {})
+    _refuse_ours(values)
+    models = contestants(references, say)
+    wanted = chosen(read, rows)
+    files, notes = found_rows(wanted, data)
+    wanted = {row: wanted[row] for row in files}
+    _refuse_untaught(wanted, models)
+    length = min((each.longest for each in models if each.longest is not None), default=None)
+    notes += _cut(wanted, length)
+    folder = out or next_folder(name)
+    cells = [
+        Cell(row, seed, work, folder / model.name / row / f"seed-{seed}")
+        for seed in range(1, seeds + 1)
+        for row in wanted
+        for model in models
+        if (work := _work(row, wanted[row], files[row], model, seed, length, full, values)) is not None
+    ]
+    return Plan(read, models, wanted, files, cells, full, seeds, folder, notes)
+
+
+def _work(
+    name: str,
+    row: Row,
+    files: Files,
+    model: Contestant,
+    seed: int,
+    length: int | None,
+    full: bool,
+    words: Values,
+) -> Work | None:
+    """Return what is to do; nothing where another seed would ask the same again."""
+    if not isinstance(row.task, PairTask):
+        return fine_tuning(name, row, files, model, seed=seed, length=length, full=full, words=words)
+    if seed > 1:
+        return None
+    task = row.task.model_copy(update={"limit": None}) if full else row.task
+    return ZeroShot(name, model, task, files.parts["test"])
+
+
+def _refuse_ours(values: Values) -> None:
+    known = sorted({*TaskRecipe.model_fields, "task", "data", "rows"} - _OURS)
+    taken = next((name for name in values if name in _OURS), None)
+    if taken is not None:
+        raise UsageError(f"{taken} is the suite's own to say; change {', '.join(known)}")
+
+
+def _refuse_untaught(rows: dict[str, Row], models: Sequence[Contestant]) -> None:
+    """Minimal pairs need a model that still predicts tokens."""
+    asked = next((name for name, row in rows.items() if isinstance(row.task, PairTask)), None)
+    tuned = next((model for model in models if not model.is_pretrained), None)
+    if asked is not None and tuned is not None:
+        raise UsageError(
+            f"{tuned.name} was fine-tuned, and {asked} asks for the probability of tokens, which it has no head for; "
+            "give the pretrained model that it came from, or other rows with --rows"
+        )
+
+
+def _cut(rows: dict[str, Row], length: int | None) -> list[str]:
+    """Say which rows are shorter than the suite wants them."""
+    wanted = {name: row.task.length for name, row in rows.items() if not isinstance(row.task, PairTask)}
+    cut = [name for name, each in wanted.items() if length is not None and each > length]
+    return (
+        [f"{', '.join(cut)}: texts are cut to {length} tokens, the most that all models read"] if cut else []
+    )

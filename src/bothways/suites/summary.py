@@ -1,0 +1,151 @@
+"""What results say together: means over seeds with intervals, and differences between models."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import mean
+
+import numpy as np
+
+from bothways.finetuning.results import TaskResult
+from bothways.metrics.bootstrap import RESAMPLES, Metric, Run, bootstrap
+from bothways.metrics.grouped import mean_of_groups
+from bothways.metrics.holm import holm
+from bothways.metrics.interval import Interval
+from bothways.metrics.paired import Comparison, compare
+from bothways.suites import zero_shot
+from bothways.tasks import TASKS
+
+MEASURES: dict[str, Mapping[str, Metric]] = {
+    **{kind: task.measures for kind, (_, task) in TASKS.items()},
+    zero_shot.KIND: {zero_shot.METRIC: mean_of_groups},
+}
+"""Kind of task → deciding metric → what computes it from the arrays of a result."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Between a model and the first one."""
+
+    comparison: Comparison
+    p_value: float
+    """After Holm's correction for all differences of the table."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What all models came to in one row."""
+
+    row: str
+    part: str
+    """`test`, or `dev` where there is no test part."""
+    metric: str
+    examples: int
+    trained_on: int
+    """Training records; 0 without training."""
+    baseline: float
+    scores: dict[str, Interval]
+    """Of each model: the mean over its seeds, with a 95% interval over seeds and examples."""
+    seeds: int
+    also: dict[str, dict[str, float]]
+    """Further metrics → model → mean over seeds."""
+    notes: dict[str, str]
+    """What to know of each model's score, such as how it was asked."""
+    differences: dict[str, Difference]
+    """Of each model but the first."""
+
+
+def summarise(
+    results: Sequence[TaskResult], also: Mapping[str, Sequence[str]], *, resamples: int = RESAMPLES
+) -> list[Line]:
+    """Return a line for each row, in the order of the results; the first model is the one that others are compared to.
+
+    `also` names the further metrics of each row.
+    """
+    lines = [
+        _line([result for result in results if result.task == row], also.get(row, ()), resamples)
+        for row in dict.fromkeys(result.task for result in results)
+    ]
+    return _corrected(lines)
+
+
+def _line(results: Sequence[TaskResult], also: Sequence[str], resamples: int) -> Line:
+    part = "test" if any(result.part == "test" for result in results) else "dev"
+    by_model = {
+        name: [result for result in results if (result.model, result.part) == (name, part)]
+        for name in dict.fromkeys(result.model for result in results)
+    }
+    first = next(iter(by_model.values()))
+    measure = MEASURES[first[0].kind][first[0].metric]
+    runs = {name: [run_of(result) for result in seeds] for name, seeds in by_model.items()}
+    (one, *others) = runs
+    return Line(
+        row=first[0].task,
+        part=part,
+        metric=first[0].metric,
+        examples=first[0].examples,
+        trained_on=first[0].trained_on,
+        baseline=first[0].baseline,
+        scores={name: bootstrap(measure, each, resamples=resamples) for name, each in runs.items()},
+        seeds=len(first),
+        also={metric: _means(by_model, metric) for metric in also},
+        notes={name: seeds[0].note for name, seeds in by_model.items() if seeds[0].note},
+        differences={
+            name: Difference(comparison, comparison.p_value)
+            for name in others
+            if len(runs[name]) == len(runs[one])
+            and (comparison := compare(measure, runs[name], runs[one], resamples=resamples))
+        },
+    )
+
+
+def _means(by_model: Mapping[str, Sequence[TaskResult]], metric: str) -> dict[str, float]:
+    return {
+        name: mean(result.metrics[metric] for result in seeds)
+        for name, seeds in by_model.items()
+        if all(metric in result.metrics for result in seeds)
+    }
+
+
+def run_of(result: TaskResult) -> Run:
+    """Return a result's arrays as its metric takes them: whole numbers are classes or counts."""
+    columns = [np.array(column) for column in result.run]
+    return [
+        column.astype(np.int64) if np.array_equal(column, np.round(column)) else column for column in columns
+    ]
+
+
+def average(lines: Sequence[Line], rows: Sequence[str]) -> tuple[list[str], dict[str, Interval]]:
+    """Return which of the rows there are, and each model's mean over them; nothing where fewer than two are there.
+
+    Rows are independent, so the distances of their limits add up in squares (Zou and Donner 2008).
+    """
+    there = [line for line in lines if line.row in rows]
+    if len(there) < 2:
+        return [], {}
+    models = [name for name in there[0].scores if all(name in line.scores for line in there)]
+    return [line.row for line in there], {
+        name: _mean_interval([line.scores[name] for line in there]) for name in models
+    }
+
+
+def _mean_interval(intervals: Sequence[Interval]) -> Interval:
+    value = mean(each.value for each in intervals)
+    below = math.hypot(*(each.value - each.low for each in intervals)) / len(intervals)
+    above = math.hypot(*(each.high - each.value for each in intervals)) / len(intervals)
+    return Interval(value, value - below, value + above)
+
+
+def _corrected(lines: Sequence[Line]) -> list[Line]:
+    """Correct the p-values for the number of all differences."""
+    raw = [each.comparison.p_value for line in lines for each in line.differences.values()]
+    adjusted = iter(holm(raw))
+    return [
+        replace(
+            line,
+            differences={
+                name: replace(each, p_value=next(adjusted)) for name, each in line.differences.items()
+            },
+        )
+        for line in lines
+    ]
