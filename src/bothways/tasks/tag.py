@@ -80,7 +80,7 @@ class Tag(Task[TaggedRecord]):
 
     name = "tag"
     teaches = True
-    meaning = ("labels",)
+    meaning = ("labels", "entities")
     settings: TagSettings
     by_slot = True
 
