@@ -217,6 +217,9 @@ def judge_checkpoint(
     digest = files.digest(recipe.model_dump_json(exclude={"training": {"device", "threads"}}))
     results = []
     for (_, task), (name, records) in zip(tasks_of(objective).items(), tasks.items(), strict=True):
+        distil = recipe.tasks[name].distil
+        # Where teachers alone teach, the training records may have no labels to answer with.
+        known = records.dev if distil is not None and distil.mix == 1 else records.train
         for part in ("dev", "test"):
             chosen = getattr(records, part)
             if not chosen:
@@ -235,7 +238,7 @@ def judge_checkpoint(
                     score=interval.value,
                     low=interval.low,
                     high=interval.high,
-                    baseline=task.baseline(chosen, records.train)[metric],
+                    baseline=task.baseline(chosen, known)[metric],
                     examples=len(chosen),
                     trained_on=len(records.train),
                     seconds=round(time.monotonic() - began, 1),

@@ -91,7 +91,7 @@ class Tag(Task[TaggedRecord]):
 
     name = "tag"
     teaches = True
-    meaning = ("labels",)
+    meaning = ("labels", "entities")
     settings: TagSettings
     measures: ClassVar[Mapping[str, Metric]] = {
         "accuracy": word_accuracy,
