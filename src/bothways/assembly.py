@@ -16,6 +16,7 @@ from bothways.interop.folder import Model, load_weights, write_model
 from bothways.model.backbones import build_encoder
 from bothways.objectives import build_objective
 from bothways.recipe import Recipe
+from bothways.teachers import taught, writing_maps
 from bothways.text.prepare import Prepared
 from bothways.text.tokenizer import Layout
 from bothways.training.distributed import Place
@@ -70,13 +71,14 @@ def assemble(
     runtime.choose_compile(place.device, recipe.training.compile)  # refuses before anything is built
     model = build_model(recipe, prepared.tokenizer, prepared.vocabulary)
     missing = load_weights(weights, model.encoder, model.objective) if weights else []
-    for module in (model.encoder, model.objective):
+    objective, new_maps = taught(recipe.distil, model, weights, place.device)
+    for module in (model.encoder, objective):
         module.to(place.device).train()
     format_ = build_format(recipe, prepared)
     settings = recipe.training.in_steps(format_.steps_per_epoch)
     load = partial(
         Loader,
-        corrupt=model.objective.corrupt,
+        corrupt=objective.corrupt,
         seed=recipe.seed,
         global_rows=settings.batch,
         micro_rows=micro_rows(settings, place.world),
@@ -86,25 +88,28 @@ def assemble(
     evaluator = make_evaluator(prepared.valid, prepared.vocabulary, model.layout, recipe.evaluation)
     run = Run(
         model.encoder,
-        model.objective,
+        objective,
         load(format_),
         settings,
         recipe.seed,
         folder,
         place,
         runtime.choose_precision(place.device, settings.precision),
-        write_model=partial(
-            write_model,
-            model=model,
-            objective=recipe.objective,
-            extras=recipe.extras,
-            facts=_facts(recipe, prepared, model),
+        write_model=writing_maps(
+            objective,
+            partial(
+                write_model,
+                model=model,
+                objective=recipe.objective,
+                extras=recipe.extras,
+                facts=_facts(recipe, prepared, model),
+            ),
         ),
         evaluate=partial(evaluator, model.encoder, model.objective),
         shorter=lambda share: load(build_format(recipe, prepared, share)),
     )
     runtime.seed_everything(recipe.seed, place.rank)
-    return Assembly(run, model, format_, tuple(missing))
+    return Assembly(run, model, format_, (*missing, *new_maps))
 
 
 def micro_rows(settings: TrainingSettings, world: int) -> int:
@@ -130,6 +135,7 @@ def _facts(recipe: Recipe, prepared: Prepared, model: Model) -> dict[str, Any]:
         "vocabulary": f"{model.vocabulary.size:,}",
         "training text": f"{prepared.train.num_tokens:,} tokens in {prepared.train.num_documents:,} documents",
         **({"questions are answered by": whose} if whose else {}),
+        **({"taught by": ", ".join(recipe.distil.teachers)} if recipe.distil else {}),
         "seed": recipe.seed,
         "made with": f"PyTorch {torch.__version__}",
     }

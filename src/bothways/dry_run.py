@@ -5,6 +5,7 @@ float32) plus what the backward pass keeps, measured on a few rows and scaled to
 same few rows, scaled to the budget; a longer run on an idle machine is usually a little faster.
 """
 
+import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from bothways.formats import FORMATS
 from bothways.formats.loader import check_rows
 from bothways.interop.folder import Model
 from bothways.recipe import Recipe
+from bothways.teachers import check_teachers, taught
 from bothways.text.corpus import EMBEDDED, readable_files
 from bothways.text.prepare import is_prepared
 from bothways.text.tokenizer import load_tokenizer, vocabulary_of
@@ -87,6 +89,8 @@ def dry_run(recipe: Recipe) -> Estimate:
     Raises `UsageError` where the recipe does not fit together, `DataError` where there is no text.
     """
     check(recipe)
+    if recipe.distil is not None:
+        check_teachers(recipe, recipe.distil)
     for text in (recipe.data.train, recipe.data.valid):
         if text not in (None, EMBEDDED) and not is_prepared(Path(text).expanduser()):
             readable_files(text)
@@ -98,6 +102,9 @@ def dry_run(recipe: Recipe) -> Estimate:
     precision = runtime.choose_precision(device, settings.precision)
     vocabulary = made_up_vocabulary(vocabulary_size(recipe))
     model = build_model(recipe, None, vocabulary)
+    parameters = num_parameters(model)
+    objective, _ = taught(recipe.distil, model, None, device)
+    model = dataclasses.replace(model, objective=objective)
     model.encoder.to(device)
     model.objective.to(device)
     rows = max(2, PROBE_TOKENS // recipe.format.length // 2 * 2)
@@ -106,7 +113,6 @@ def dry_run(recipe: Recipe) -> Estimate:
     per_step = round(settings.batch * recipe.format.length * share)
     speed = rows * recipe.format.length / seconds
     steps = settings.steps or (-(-settings.tokens // per_step) if settings.tokens else None)
-    parameters = num_parameters(model)
     return Estimate(
         name=recipe.name,
         parameters=parameters,

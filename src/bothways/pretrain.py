@@ -17,6 +17,7 @@ from bothways.formats.loader import check_rows
 from bothways.handover import continued, taken_over
 from bothways.interop.folder import is_theirs
 from bothways.recipe import Recipe, resolve, write_resolved
+from bothways.teachers import check_teachers, with_digests
 from bothways.text.prepare import Prepared, prepare
 from bothways.training import distributed, run_folder
 from bothways.training.distributed import Place
@@ -81,6 +82,9 @@ def pretrain(
         start_from = run_folder.resolve_run(start_from)
         recipe = continued(recipe, start_from, words)
     check(recipe)
+    if recipe.distil is not None:
+        check_teachers(recipe, recipe.distil)
+        recipe = recipe.model_copy(update={"distil": with_digests(recipe.distil)})
     if recipe.data.train is None:
         raise UsageError(
             "there is no text to train on; give a file or a folder with --data, or --data embedded"
@@ -186,7 +190,9 @@ def _fixed(recipe: Recipe) -> dict[str, Any]:
         settings = getattr(recipe, section)
         fixed[f"{section}.kind"] = settings.kind
         fixed |= {f"{section}.{name}": value for name, value in settings.model_dump(mode="json").items()}
-    return fixed | {"extras": [extra.model_dump(mode="json") for extra in recipe.extras]}
+    # Teachers are known by their content: they may have been moved.
+    distil = recipe.distil and recipe.distil.model_dump(mode="json", exclude={"teachers"})
+    return fixed | {"extras": [extra.model_dump(mode="json") for extra in recipe.extras], "distil": distil}
 
 
 def _where_to_go_on(folder: Path, place: Place, say: Callable[[str], None]) -> Path | None:

@@ -20,6 +20,7 @@ from bothways.evaluate.heldout import EvaluationSettings
 from bothways.formats import FORMATS
 from bothways.model.backbones import BACKBONES
 from bothways.objectives import AUXILIARIES, OBJECTIVES
+from bothways.objectives.distilled import DistilSettings
 from bothways.recipe_files import dump, inline, merge_layers, parse_words, read_chain
 from bothways.text.corpus import DataSettings
 from bothways.text.tokenizer import TokenizerSettings
@@ -54,6 +55,8 @@ class Recipe(Settings):
     """What is hidden from the model, and predicted."""
     extras: list[AuxiliarySettings] = Field(default=[])
     """Further losses, added to the objective's with their weights."""
+    distil: DistilSettings | None = None
+    """Larger models of the same objective and tokenizer to learn from besides; see `bothways distil`."""
     backbone: BackboneSettings
     """The encoder that reads the rows."""
     training: TrainingSettings = TrainingSettings()

@@ -13,6 +13,7 @@ from pydantic import Field
 from bothways import files
 from bothways.config import Settings, build, one_of
 from bothways.errors import UsageError
+from bothways.objectives.teaching import TeachingSettings
 from bothways.recipe_files import dump, merge_layers, parse_words, read_yaml
 from bothways.records.columns import ColumnSettings
 from bothways.tasks import TASKS, TaskSettings
@@ -65,6 +66,8 @@ class TaskPart(Settings):
     """From what."""
     weight: float = Field(default=1.0, ge=0)
     """What its mean loss is multiplied by."""
+    distil: TeachingSettings | None = None
+    """Models of the same task to learn from besides; see `bothways distil`."""
 
 
 class TaskRecipe(Settings):
@@ -98,9 +101,9 @@ class TaskRecipe(Settings):
 def of_one_task(
     model: str, kind: str, data: Mapping[str, Any], words: Sequence[str], *, name: str | None = None
 ) -> TaskRecipe:
-    """Return the recipe of one task: `task.…` and `data.…` words are about it, all others about the recipe."""
+    """Return the recipe of one task: `task.…`, `data.…` and `distil.…` words are about it, others about the recipe."""
     values = parse_words(words)
-    about = {part: values.pop(part, {}) for part in ("task", "data")}
+    about: dict[str, Any] = {part: values.pop(part) for part in ("task", "data", "distil") if part in values}
     part = merge_layers([{"task": {"kind": kind}, "data": dict(data)}, about])
     named = str(values.pop("name", "") or name or kind)
     return of_layers([{"name": named, "model": model, "tasks": {named: part}}, values])

@@ -48,13 +48,14 @@ def load(run: Path, say: Say = _silent) -> tuple[Subject, Tokenizer]:
         raise UsageError(
             f"{run} was fine-tuned to {model.objective.name}, so it predicts no text; ask it with bothways predict"
         )
-    _refuse_to_guess(folder, model.objective, missing)
+    refuse_to_guess(folder, model.objective, missing)
     device = choose_device()
     subject = Subject(model.encoder.to(device), model.objective.to(device), model.vocabulary, model.layout)
     return subject, model.tokenizer
 
 
-def _refuse_to_guess(folder: Path, objective: Objective, missing: Sequence[str]) -> None:
+def refuse_to_guess(folder: Path, objective: Objective, missing: Sequence[str]) -> None:
+    """Raise `CheckpointError` where a folder lacks what its model would answer with."""
     part = f"objective.{objective.answers_with}"
     lacking = [name for name in missing if name.startswith(f"{part}.")]
     if lacking:

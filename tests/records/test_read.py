@@ -95,6 +95,11 @@ def test_two_texts_without_a_label_are_pairs_to_embed(tmp_path):
         read(write(tmp_path, "b.csv", "text,label\na b,1\nc d,0\n"), task="embed")
 
 
+def test_a_model_of_vectors_may_be_asked_about_single_texts(tmp_path):
+    path = write(tmp_path, "a.csv", "text\ngood film\nbad film\n")
+    assert records(path, task="embed", labelled=False)[0] == TextRecord(f"{path}, row 2", "good film")
+
+
 def test_many_whole_numbers_may_be_classes_or_scores(tmp_path):
     path = write(tmp_path, "a.csv", "text,label\n" + "".join(f"text {n},{n}\n" for n in range(30)))
     with pytest.raises(UsageError, match="say which with --task classify or --task regress"):

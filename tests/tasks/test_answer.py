@@ -110,13 +110,14 @@ def test_no_longer_span_than_allowed_is_found_and_none_that_ends_before_it_start
     assert span.start == stretch.passage.starts[best[1] - stretch.first_slot]
 
 
-def test_an_answer_begins_and_ends_at_text():
-    """Byte-level tokens may stand for a space or a line's end alone."""
-    passage = read_passage(PASSAGE, make_reader(make_model("bert", SPANS)))
-    assert passage.is_text.all()
-    blank = make_reader(make_model("bert", SPANS))
-    nothing = read_passage("\u200d", blank)
-    assert nothing.tokens.tolist() == [blank.vocabulary.unk]
+def test_an_answer_begins_where_its_window_knows_most_around_it():
+    model = make_model("bert", SPANS.model_copy(update={"length": 22, "stride": 5}))
+    (row,) = items_of(model, question("glad"))[0]
+    stretch = row.note.stretch
+    assert not stretch.judged.all()
+    logits = np.zeros((len(row), 2))
+    logits[stretch.first_slot + np.flatnonzero(~stretch.judged), 0] = 9.0
+    assert best_span(PASSAGE, logits, stretch, longest=5).score == 0.0
 
 
 def test_what_is_not_learned_as_written_is_counted():

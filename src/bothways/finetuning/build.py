@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from bothways import allocator, runtime
@@ -109,6 +110,20 @@ def lay_out(model: Model, tasks: Mapping[str, TaskRecords], part: str) -> dict[s
     return found
 
 
+def teach(
+    recipe: TaskRecipe,
+    model: Model,
+    items: dict[str, list[list[Item]]],
+    soft: Mapping[str, list[np.ndarray]],
+) -> None:
+    """Give the items of training records, and their tasks, what teachers say of them."""
+    for task, (name, part) in zip(tasks_of(model.objective).values(), recipe.tasks.items(), strict=True):
+        task.taught = part.distil
+        if name in soft:
+            pairs = zip(items[name], soft[name], strict=True)
+            items[name] = [task.with_soft_targets(each, said) for each, said in pairs]
+
+
 def make_feed(recipe: TaskRecipe, model: Model, items: Mapping[str, list[list[Item]]]) -> Feed | Mixture:
     """Return which items each step trains."""
     batch = recipe.training.batch
@@ -158,10 +173,12 @@ def build(
     out: Path,
     place: Place,
     weights: Path,
+    soft: Mapping[str, list[np.ndarray]],
 ) -> Built:
     """Build everything a run needs, on its device.
 
-    `folder` is the pretrained model, `weights` what to start from: the same, or a checkpoint of this run.
+    `folder` is the pretrained model, `weights` what to start from: the same, or a checkpoint of this run. `soft` is
+    what teachers say of each training record of the tasks that have some.
     """
     settings = recipe.training
     runtime.set_threads(settings.threads)
@@ -171,6 +188,7 @@ def build(
     for module in (model.encoder, model.objective):
         module.to(place.device).train()
     items = {part: lay_out(model, tasks, part) for part in ("train", "dev")}
+    teach(recipe, model, items["train"], soft)
     feed = make_feed(recipe, model, items["train"])
     settings = settings.in_steps(feed.steps_per_epoch)
     if settings.evaluate_every is None:
@@ -207,12 +225,14 @@ def build(
 
 def _facts(recipe: TaskRecipe, model: Model, tasks: Mapping[str, TaskRecords]) -> dict[str, Any]:
     settings: Any = model.encoder.settings
+    teachers = [teacher for part in recipe.tasks.values() if part.distil for teacher in part.distil.teachers]
     return {
         "name": recipe.name,
         "fine-tuned from": Path(recipe.model).name,
         "tasks": ", ".join(f"{name} ({records.settings.kind})" for name, records in tasks.items()),
         "training records": ", ".join(f"{len(records.train):,}" for records in tasks.values()),
         "backbone": f"{settings.kind}, {settings.layers} layers of width {settings.width}",
+        **({"taught by": ", ".join(teachers)} if teachers else {}),
         "seed": recipe.seed,
         "made with": f"PyTorch {torch.__version__}",
     }

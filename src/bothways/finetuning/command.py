@@ -21,6 +21,7 @@ from bothways.finetuning.build import (
 )
 from bothways.finetuning.data import TaskRecords, read_tasks
 from bothways.finetuning.results import RESULTS, TaskResult, write_results
+from bothways.finetuning.teaching import soft_targets, with_teachers
 from bothways.interop.folder import describe, load_weights, read_model
 from bothways.metrics.bootstrap import bootstrap
 from bothways.objectives import OBJECTIVES
@@ -70,12 +71,14 @@ def finetune(recipe: TaskRecipe, out: Path | None, *, resume: bool = False, quie
     ):
         folder = out or next_folder(recipe.name)
         is_causal = reads_from_the_left(about.objective)
+        recipe = with_teachers(recipe)
         tasks = read_tasks(recipe, about.layout, is_causal=is_causal, say=bar.say)
         recipe = filled_in(recipe, tasks)
         _refuse_other_run(folder, recipe, resume=resume)
         with run_folder.locked(folder) if place.is_main else contextlib.nullcontext():
             checkpoint = run_folder.newest_complete(folder, bar.say) if resume else None
-            built = build(recipe, about, start, tasks, folder, place, checkpoint or start)
+            soft = soft_targets(recipe, tasks, bar.say)
+            built = build(recipe, about, start, tasks, folder, place, checkpoint or start, soft)
             if place.is_main:
                 _write_down(recipe, built, tasks, folder)
             for line in _opening(recipe, built):
@@ -113,6 +116,7 @@ def foresee(recipe: TaskRecipe, say: Say) -> Foreseen:
     about = describe(start)
     check(recipe, about)
     is_causal = reads_from_the_left(about.objective)
+    recipe = with_teachers(recipe)
     tasks = read_tasks(recipe, about.layout, is_causal=is_causal, say=say)
     model = build_model(recipe, about, start, tasks)
     fresh = load_weights(start, model.encoder, model.objective)

@@ -48,10 +48,23 @@ def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     data, kind = part.data, part.task.kind
     if data.train is None:
         raise UsageError(f"task {name} has no records to learn from; give a file with --data, or data.train")
-    labelled = read_part(data.train, kind, data.columns, strict=data.strict, say=say)
+    # What teachers alone answer needs no labels; what is judged does.
+    needs_labels = part.distil is None or part.distil.mix < 1
+    if data.dev is None and not needs_labels:
+        raise UsageError(
+            "distil.mix=1 learns from the teachers alone, from records without labels too, so none of them can be set "
+            "aside to judge by; give labelled ones with --dev, or data.dev"
+        )
+    labelled = read_part(
+        data.train, kind, data.columns, strict=data.strict, say=say, needs_labels=needs_labels
+    )
     dev, test = (
-        # Their columns are those of the training records, whatever they look like.
-        read_part(path, kind, labelled.columns, strict=data.strict, say=say).records if path else None
+        # Their columns are those of the training records, but for labels that only these may have.
+        read_part(
+            path, kind, labelled.columns if needs_labels else data.columns, strict=data.strict, say=say
+        ).records
+        if path
+        else None
         for path in (data.dev, data.test)
     )
     train = labelled.records
@@ -76,9 +89,11 @@ def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     return TaskRecords(settings, train, dev, test)
 
 
-def read_part(path: str, kind: Any, columns: ColumnSettings, *, strict: bool, say: Say) -> Labelled:
+def read_part(
+    path: str, kind: Any, columns: ColumnSettings, *, strict: bool, say: Say, needs_labels: bool = True
+) -> Labelled:
     """Read one file of records, and say what was met in it."""
-    labelled = read(path, kind, columns, strict=strict)
+    labelled = read(path, kind, columns, strict=strict, labelled=needs_labels)
     for line in labelled.reading.lines():
         say(line)
     return labelled

@@ -133,15 +133,16 @@ def _write(
     files.write_text(folder / "README.md", model_card(architecture, config, facts))
 
 
-def read_model(folder: Path) -> tuple[Model, list[str]]:
+def read_model(folder: Path, changes: Mapping[str, Any] | None = None) -> tuple[Model, list[str]]:
     """Read a model folder, ours or from `transformers`; also return which parameters it did not hold.
 
+    `changes` are of settings of its encoder on which no weight depends, such as how much it remembers.
     Raises `CheckpointError` for a folder that cannot be read, `DataError` for its tokenizer.
     """
     about = describe(folder)
     tokenizer = load_tokenizer(folder)
     vocabulary = vocabulary_of(tokenizer)
-    encoder = build_encoder(about.settings, vocabulary)
+    encoder = build_encoder(about.settings.model_copy(update=dict(changes or {})), vocabulary)
     objective = _build(about, vocabulary, encoder)
     missing = load_weights(folder, encoder, objective)
     model = Model(encoder.eval(), objective.eval(), tokenizer, vocabulary, about.layout)

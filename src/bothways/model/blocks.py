@@ -1,7 +1,7 @@
 """One Transformer block: attention, then feed-forward, each with its residual and normalisation."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -88,3 +88,9 @@ class Block(nn.Module):
             return hidden + self.dropout(self.feed_forward(self.feed_forward_norm(hidden)))
         hidden = self.attention_norm(hidden + self.dropout(self.attention(hidden, source, sight)))
         return self.feed_forward_norm(hidden + self.dropout(self.feed_forward(hidden)))
+
+    def queries_keys_values(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what attention makes of this layer's input [rows, slots, width]; positions are not yet in it."""
+        attention: Any = self.attention
+        source = self.attention_norm(hidden) if self.norm == "pre" else hidden
+        return attention.query(source), attention.key(source), attention.value(source)

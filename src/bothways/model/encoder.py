@@ -129,6 +129,16 @@ class Encoder(nn.Module):
         self, embedded: Tensor, batch: Batch, memory: Memory | None = None, wanted: Tensor | None = None
     ) -> tuple[Tensor, Memory | None]:
         """Encode a batch that is embedded already, [rows, slots + probes, embedding width]; see `forward`."""
+        states, memory = self.states(embedded, batch, memory, wanted)
+        return states[-1], memory
+
+    def states(
+        self, embedded: Tensor, batch: Batch, memory: Memory | None = None, wanted: Tensor | None = None
+    ) -> tuple[list[Tensor], Memory | None]:
+        """Encode what is embedded already and return the input of every layer, then what `forward` returns.
+
+        All but the last are whole, whatever is `wanted`.
+        """
         hidden = self.projection(embedded)
         sight = self.look(batch, memory, compute_dtype(hidden))
         inputs = []
@@ -143,7 +153,7 @@ class Encoder(nn.Module):
         hidden = self.final(hidden)
         if wanted is not None:
             hidden = spread(hidden, wanted, batch.num_slots + batch.num_probes)
-        return hidden, self._remember(batch, inputs, memory)
+        return [*inputs, hidden], self._remember(batch, inputs, memory)
 
     def _through(self, block: nn.Module, hidden: Tensor, source: Tensor, sight: Sight) -> Tensor:
         if self.recompute_activations and torch.is_grad_enabled():

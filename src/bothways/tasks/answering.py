@@ -1,5 +1,6 @@
 """What a trained task says of records: rows of like length together, without dropout or gradients, in float32."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,12 +43,19 @@ def predict_items(
     task: Task[Any], encoder: Encoder, records: Sequence[Any], items: Sequence[list[Item]]
 ) -> list[Prediction]:
     """The same, of records that are laid out already."""
-    outputs = outputs_of(task, encoder, [item for each in items for item in each])
-    bounds = np.cumsum([0, *(len(each) for each in items)])
+    outputs = outputs_by_record(task, encoder, items)
     return [
-        task.predict_record(record, each, outputs[start : start + len(each)])
-        for record, each, start in zip(records, items, bounds, strict=False)
+        task.predict_record(record, each, said)
+        for record, each, said in zip(records, items, outputs, strict=True)
     ]
+
+
+def outputs_by_record(
+    task: Task[Any], encoder: Encoder, items: Sequence[list[Item]]
+) -> list[list[np.ndarray]]:
+    """Return what the head says of each item of each record."""
+    outputs = iter(outputs_of(task, encoder, [item for each in items for item in each]))
+    return [list(itertools.islice(outputs, len(each))) for each in items]
 
 
 _NO_CHANCE = np.random.default_rng(0)

@@ -9,7 +9,7 @@ methods below that are not implemented here, and enter it in `TASKS` of `tasks/_
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -24,6 +24,7 @@ from bothways.model.dropout import Dropout
 from bothways.model.encoder import Encoder
 from bothways.objectives.auxiliary import Auxiliary
 from bothways.objectives.base import Objective
+from bothways.objectives.teaching import TeachingSettings, averaged, divergence
 from bothways.tasks.rows import (
     Item,
     Reader,
@@ -79,6 +80,12 @@ class Task(Objective, Generic[R]):
     offers = frozenset()
     measures: ClassVar[Mapping[str, Metric]]
     """What may decide which checkpoint is best, by name: each takes the arrays of a `Judged.run`."""
+    teaches: ClassVar[bool] = False
+    """Whether a model of this task can teach another, of any tokenizer: see `soft_targets`."""
+    meaning: ClassVar[tuple[str, ...]] = ()
+    """The settings that say what the outputs mean; a student has its teacher's."""
+    taught: TeachingSettings | None = None
+    """How much is learned from teachers in this run, where there are some."""
     by_slot: ClassVar[bool] = False
     """Whether the head says something of each slot of a row: `outputs` are [rows, slots, ...] then, and what
     `predict_record` sees, and teachers say, is [slots, ...] of a row without padding."""
@@ -161,7 +168,16 @@ class Task(Objective, Generic[R]):
         """Return the loss of a batch; nothing is remembered from one record to the next."""
         assert isinstance(batch, TaskBatch)
         outputs = self.outputs(self.states(encoder, batch), batch)
-        return {self.name: Loss(self.loss(outputs, batch))}, None
+        return {self.name: Loss(self.mixed_loss(outputs, batch))}, None
+
+    def mixed_loss(self, outputs: Tensor, batch: TaskBatch) -> Tensor:
+        """Return the summed loss, float []: of what is wanted, of what teachers say, or a mix of both."""
+        if self.taught is None or batch.soft is None:
+            return self.loss(outputs, batch)
+        mix = self.taught.mix
+        soft = mix * self.soft_loss(outputs, batch.soft, self.taught.temperature)
+        # Records that only teachers answered have no loss of their own.
+        return soft if mix == 1 else (1 - mix) * self.loss(outputs, batch) + soft
 
     def states(self, encoder: Encoder, batch: TaskBatch) -> Tensor:
         """Return hidden states [rows, slots, width] of the last `length` slots; only those asked for are numbers.
@@ -177,6 +193,25 @@ class Task(Objective, Generic[R]):
             for segment in before:
                 _, memory = encoder(segment, memory)
         return encoder(last, memory, last.asked)[0]
+
+    # ---- from teachers to students ---------------------------------------------------------------------------
+    # A task that `teaches` with one item a record and logits along the last axis needs nothing of its own here.
+
+    def soft_targets(
+        self, items: Sequence[Item], outputs: Sequence[np.ndarray], temperature: float
+    ) -> np.ndarray:
+        """Return what a teacher's outputs for a record's items say of it, whatever its tokenizer; averaged later."""
+        (logits,) = outputs
+        return averaged([torch.from_numpy(logits)], temperature).numpy()
+
+    def with_soft_targets(self, items: Sequence[Item], targets: np.ndarray) -> list[Item]:
+        """Return a record's items of a student with what its teachers say of the record."""
+        ((first, *others),) = items
+        return [(replace(first, soft=targets), *others)]
+
+    def soft_loss(self, outputs: Tensor, targets: Tensor, temperature: float) -> Tensor:
+        """Return the summed loss against what teachers say, `targets` as `stack` has padded them, float []."""
+        return divergence(targets, outputs, temperature).sum()
 
     # ---- from outputs to judgements --------------------------------------------------------------------------
 

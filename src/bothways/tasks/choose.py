@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
@@ -48,6 +49,7 @@ class Choose(SentenceTask[ChoiceRecord]):
     """One choice for each question."""
 
     name = "choose"
+    teaches = True
     settings: ChooseSettings
     measures: ClassVar[Mapping[str, Metric]] = {"accuracy": accuracy}
 
@@ -86,6 +88,23 @@ class Choose(SentenceTask[ChoiceRecord]):
         """Return the summed cross entropy of the right choices."""
         return -outputs.log_softmax(-1).where(batch.wanted == RIGHT, 0.0).sum()
 
+    def soft_targets(
+        self, items: Sequence[Item], outputs: Sequence[np.ndarray], temperature: float
+    ) -> np.ndarray:
+        """Return the probability of each choice that the question has."""
+        return super().soft_targets(items, [outputs[0][: len(items[0])]], temperature)
+
+    def soft(self, items: Sequence[Item], width: int) -> np.ndarray | None:
+        """Return what teachers said of each choice, [items, choices]; 0 for those that a question does not have."""
+        said = [item[0].soft for item in items if item[0].soft is not None]
+        most = max(map(len, items))
+        return np.stack([np.pad(each, (0, most - len(each))) for each in said]) if said else None
+
+    def soft_loss(self, outputs: Tensor, targets: Tensor, temperature: float) -> Tensor:
+        """Return the summed divergence; choices that a question does not have are impossible to both."""
+        absent = outputs.shape[-1] - targets.shape[-1]
+        return super().soft_loss(outputs, F.pad(targets, (0, absent)), temperature)
+
     def predict_record(
         self, record: ChoiceRecord, items: Sequence[Item], outputs: Sequence[np.ndarray]
     ) -> Prediction:
@@ -103,9 +122,8 @@ class Choose(SentenceTask[ChoiceRecord]):
         return settings.model_copy(update={"choices": max(len(record.choices) for record in records)})
 
     def baseline(self, records: Sequence[ChoiceRecord], train: Sequence[ChoiceRecord]) -> Mapping[str, float]:
-        """Return the better of always naming the most frequent place and what chance gives."""
-        truth = truth_of(records)
-        most = float(np.bincount(truth).max() / len(truth))
+        """Return the better of always naming the place that is most frequent in training and what chance gives."""
+        most = float(np.mean(truth_of(records) == np.bincount(truth_of(train)).argmax()))
         chance = float(np.mean([1 / len(record.choices) for record in records]))
         return {"accuracy": max(most, chance)}
 

@@ -66,6 +66,8 @@ class Classify(SentenceTask[TextRecord]):
         "macro_f1": macro_f1,
         "matthews": matthews,
     }
+    teaches = True
+    meaning = ("labels",)
     settings: ClassifySettings
 
     def add_heads(self, encoder: Encoder) -> None:

@@ -33,8 +33,8 @@ from bothways.model.dtypes import at_least_float32
 from bothways.model.encoder import Encoder
 from bothways.records.types import TextRecord
 from bothways.tasks.base import Judged, Prediction, Task, TaskSettings
-from bothways.tasks.rows import Item, Reader, Row, TaskBatch, TaskExamples, lay_out_row, room
-from bothways.tasks.sentences import asked_states, every_slot, text_slots
+from bothways.tasks.rows import Item, Reader, Row, TaskBatch, TaskExamples, all_slots, lay_out_row, room
+from bothways.tasks.sentences import asked_states, text_slots
 
 
 class EmbedSettings(TaskSettings):
@@ -89,7 +89,7 @@ class Embed(Task[TextRecord]):
     def asked(self, examples: TaskExamples) -> np.ndarray:
         """Return every slot, or that of CLS, int64 [rows, asked]."""
         if self.settings.pooling == "mean":
-            return every_slot(examples)
+            return all_slots(examples)
         return text_slots(examples, self.vocabulary.pad, self.settings)
 
     def outputs(self, hidden: Tensor, batch: TaskBatch) -> Tensor:

@@ -2,6 +2,8 @@
 
     loss = sum over texts of (classifier(features(state at CLS)) - number)²
 
+From teachers a text has another number, the mean of theirs, and the loss is the same.
+
 Numbers are learned with mean 0 and deviation 1 of the training records, and given back in their own unit.
 """
 
@@ -49,6 +51,8 @@ class Regress(SentenceTask[TextRecord]):
         "pearson": pearson,
         "spearman": spearman,
     }
+    teaches = True
+    meaning = ("center", "unit")
     settings: RegressSettings
 
     def add_heads(self, encoder: Encoder) -> None:
@@ -74,6 +78,20 @@ class Regress(SentenceTask[TextRecord]):
         """Return the summed squared error."""
         return F.mse_loss(at_least_float32(outputs)[:, 0], batch.wanted, reduction="sum")
 
+    def soft_targets(
+        self, items: Sequence[Item], outputs: Sequence[np.ndarray], temperature: float
+    ) -> np.ndarray:
+        """Return the number in its own unit, since teachers may differ in theirs; [1]."""
+        (number,) = outputs
+        return number * self.unit + self.center
+
+    def with_soft_targets(self, items: Sequence[Item], targets: np.ndarray) -> list[Item]:
+        return super().with_soft_targets(items, (targets - self.center) / self.unit)
+
+    def soft_loss(self, outputs: Tensor, targets: Tensor, temperature: float) -> Tensor:
+        """Return the summed squared error; a number has no temperature."""
+        return F.mse_loss(at_least_float32(outputs), targets, reduction="sum")
+
     def predict_record(
         self,
         record: TextRecord,
@@ -91,7 +109,9 @@ class Regress(SentenceTask[TextRecord]):
 
     @classmethod
     def learn(cls, settings: RegressSettings, records: Sequence[TextRecord]) -> RegressSettings:
-        """Find the mean and the deviation of the numbers."""
+        """Find the mean and the deviation of the numbers, unless they are known."""
+        if settings.center is not None and settings.unit is not None:
+            return settings
         numbers = np.array([float(str(record.label)) for record in records])
         center = float(numbers.mean()) if settings.center is None else settings.center
         unit = (float(numbers.std()) or 1.0) if settings.unit is None else settings.unit

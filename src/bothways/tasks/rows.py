@@ -54,7 +54,7 @@ class Row:
     label: Any = None
     """What a task wants of the row, in its own form; None where it is asked."""
     soft: np.ndarray | None = None
-    """float32, the same from teachers: see `distil`."""
+    """float32, the same from teachers: see `Task.soft_targets`."""
     note: Any = None
     """What a task must remember to read the answer, such as which word each slot belongs to."""
 

@@ -17,7 +17,7 @@ from bothways.model.encoder import Encoder
 from bothways.records.types import TextRecord
 from bothways.tasks.answer_network import AnswerNetwork, Average
 from bothways.tasks.base import R, Task, TaskSettings, classifier
-from bothways.tasks.rows import Reader, Row, TaskBatch, TaskExamples, lay_out_row, room, shares
+from bothways.tasks.rows import Reader, Row, TaskBatch, TaskExamples, all_slots, lay_out_row, room, shares
 
 Cut = Literal["end", "start", "middle"]
 
@@ -93,12 +93,6 @@ def text_slots(examples: TaskExamples, padding: int, settings: TaskSettings) -> 
     return real.argmax(axis=1)[:, None]
 
 
-def every_slot(examples: TaskExamples) -> np.ndarray:
-    """Return all slots of each row, int64 [rows, slots]."""
-    rows, slots = examples.tokens.shape
-    return np.tile(np.arange(slots), (rows, 1))
-
-
 def asked_states(hidden: Tensor, batch: TaskBatch) -> Tensor:
     """Return each row's state that was asked for, [rows, width]; `hidden` may be that of the last segment only."""
     assert batch.asked is not None
@@ -123,7 +117,7 @@ class SentenceTask(Task[R]):
     def asked(self, examples: TaskExamples) -> np.ndarray:
         """Return the slot that stands for each row's text, or all for an answer network, int64 [rows, asked]."""
         if self.settings.head == "answer_network":
-            return every_slot(examples)
+            return all_slots(examples)
         return text_slots(examples, self.vocabulary.pad, self.settings)
 
     def head_outputs(self, hidden: Tensor, batch: TaskBatch) -> Tensor:

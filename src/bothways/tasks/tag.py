@@ -90,6 +90,8 @@ class Tag(Task[TaggedRecord]):
     """One label for each word."""
 
     name = "tag"
+    teaches = True
+    meaning = ("labels",)
     settings: TagSettings
     measures: ClassVar[Mapping[str, Metric]] = {
         "accuracy": word_accuracy,
@@ -149,7 +151,28 @@ class Tag(Task[TaggedRecord]):
 
     def count(self, batch: TaskBatch) -> int:
         """Return the number of words."""
+        if batch.soft is not None:
+            return int((batch.soft.sum(dim=-1) > 0).sum())
         return int((batch.wanted != IGNORED).sum())
+
+    def soft_targets(
+        self, items: Sequence[Item], outputs: Sequence[np.ndarray], temperature: float
+    ) -> np.ndarray:
+        """Return the probabilities of each word's labels, [words, labels]: words are the same to all tokenizers."""
+        words = sum(len(row.note.words) for (row,) in items)
+        said = np.zeros((words, len(self.settings.labels)), dtype=np.float32)
+        for (row,), logits in zip(items, outputs, strict=True):
+            said[row.note.words] = super().soft_targets([(row,)], [logits[row.note.slots]], temperature)
+        return said
+
+    def with_soft_targets(self, items: Sequence[Item], targets: np.ndarray) -> list[Item]:
+        """Return each window with the targets of the words that it judges; other slots have none, all zeros."""
+        taught: list[Item] = []
+        for (row,) in items:
+            soft = np.zeros((len(row), targets.shape[1]), dtype=np.float32)
+            soft[row.note.slots] = targets[row.note.words]
+            taught.append((replace(row, soft=soft),))
+        return taught
 
     def predict_record(
         self, record: TaggedRecord, items: Sequence[Item], outputs: Sequence[np.ndarray]

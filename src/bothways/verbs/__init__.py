@@ -7,6 +7,7 @@ Those modules are imported inside the verbs, so that `--help` and `--version` ne
 from collections.abc import Callable
 
 from bothways.verbs.ask import fill, score
+from bothways.verbs.distil import distil
 from bothways.verbs.look import bench, doctor, recipes
 from bothways.verbs.tasks import evaluate, finetune, predict
 from bothways.verbs.train import compare, demo, prepare, pretrain
@@ -17,6 +18,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "finetune": finetune,
     "predict": predict,
     "evaluate": evaluate,
+    "distil": distil,
     "fill": fill,
     "score": score,
     "recipes": recipes,
