@@ -222,8 +222,8 @@ def _suites() -> list[str]:
         _, suite = read_suite(name)
         lines += [f"**`{name}`**", "", "| row | asks | task | files |", "|---|---|---|---|"]
         for row, about in suite.rows.items():
-            task = about.task
-            kind = f"{task.kind}, {task.metric}" if getattr(task, "metric", None) else task.kind
+            metric = getattr(about.task, "metric", None)
+            kind = about.task.kind + (f", {metric}" if metric else "")
             ways = (", ".join(f"`{path}`" for path in files.parts.values()) for files in about.files)
             lines.append(f"| `{row}` | {about.about} | {kind} | {'; or '.join(ways)} |")
         lines.append("")

@@ -224,7 +224,7 @@ def test_the_article_split_is_not_called_squad():
         "SQuAD-dev article split, not SQuAD"
     }
     published = {row for each in squad.published for row in each.scores}
-    assert published == {"squad-1.1", "squad-2.0"}, "others' figures stand beside the sets that they are of"
+    assert published == {"squad-1", "squad-2"}, "others' figures stand beside the sets that they are of"
 
 
 @pytest.mark.parametrize(
@@ -235,6 +235,10 @@ def test_the_article_split_is_not_called_squad():
         (
             {"rows": {"cola": {"task": {"kind": "clasify"}}}},
             r"unknown kind 'clasify' of 'rows.cola.task'; did you mean 'classify'",
+        ),
+        (
+            {"rows": {"a.b": {"about": "?", "task": {"kind": "minimal_pairs"}, "files": [{"test": "x"}]}}},
+            r"a row is called 'a.b'; use letters, digits, - and _",
         ),
         ({"rows": {"cola": {"files": [{"test": "x"}]}}}, r"each of its files needs train"),
     ],
@@ -262,7 +266,7 @@ TESTED = {
     "glue": {"cola": 527, "sst2": 1821, "mrpc": 1725, "stsb": 1379, "rte": 277, "wnli": 71, "qnli": 534},
     "ner": {"wnut17": 1287, "wikigold": 164},
     "pos": {"ud_ewt": 2077},
-    "squad": {"squad-dev-articles-1.1": 1470, "squad-dev-articles-2.0": 2167},
+    "squad": {"squad-dev-articles-1": 1470, "squad-dev-articles-2": 2167},
     "text": {"banking77": 3080, "imdb": 25_000, "news20": 7532},
 }
 """Suite → row → records that are judged."""

@@ -13,6 +13,7 @@ from bothways.suites.plan import Plan
 from bothways.suites.settings import Suite
 from bothways.suites.summary import average, summarise
 from bothways.suites.table import WIDTH, difference_table, notes, score_table
+from bothways.task_recipe import TaskData
 
 SUITE = {
     "title": "two tasks",
@@ -23,7 +24,6 @@ SUITE = {
             "task": {"kind": "classify"},
             "files": ({"train": "a", "note": "made up"},),
             "also": ("f1",),
-            "judged": 400,
         },
         "hard": {
             "about": "?",
@@ -88,6 +88,7 @@ def plan(**changes) -> Plan:
         "models": [],
         "rows": suite.rows,
         "files": {name: row.files[0] for name, row in suite.rows.items()},
+        "data": {"easy": TaskData(limit=8000, judged=400), "hard": TaskData(limit=8000)},
         "cells": [],
         "full": False,
         "seeds": 2,
@@ -173,7 +174,7 @@ def test_notes_say_what_the_numbers_are_of():
         "BERT: a paper",
         "all runs and results.jsonl: out",
     ]
-    assert notes(plan(full=True), summarised(models=("one",), seeds=(1,)))[:2] == [
+    assert notes(plan(full=True, data={}), summarised(models=("one",), seeds=(1,)))[:2] == [
         "one seed; [low, high] is a 95% interval over examples",
         "all records were used (--full)",
     ]

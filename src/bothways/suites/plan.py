@@ -9,11 +9,11 @@ from bothways.pretrain import next_folder
 from bothways.recipe_files import Values, parse_words
 from bothways.suites.cells import Cell, Work
 from bothways.suites.contestants import Contestant, Say, contestants
-from bothways.suites.fine_tuning import fine_tuning
+from bothways.suites.fine_tuning import FineTuning, fine_tuning
 from bothways.suites.reading import chosen, found_rows, read_suite
 from bothways.suites.settings import Files, PairTask, Row, Suite
 from bothways.suites.zero_shot import ZeroShot
-from bothways.task_recipe import TaskRecipe
+from bothways.task_recipe import TaskData, TaskRecipe
 
 _OURS = frozenset({"name", "seed", "model", "tasks", "mix"})
 """Settings of a recipe that the suite decides."""
@@ -28,6 +28,8 @@ class Plan:
     rows: dict[str, Row]
     files: dict[str, Files]
     """Where the files of each row lie."""
+    data: dict[str, TaskData]
+    """Files and limits of each row that is learned."""
     cells: list[Cell]
     full: bool
     """Whether all records are used, and none of the caps."""
@@ -73,7 +75,7 @@ def planned(
         for model in models
         if (work := _work(row, wanted[row], files[row], model, seed, length, full, values)) is not None
     ]
-    return Plan(read, models, wanted, files, cells, full, seeds, folder, notes)
+    return Plan(read, models, wanted, files, _data(cells), cells, full, seeds, folder, notes)
 
 
 def _work(
@@ -93,6 +95,15 @@ def _work(
         return None
     task = row.task.model_copy(update={"limit": None}) if full else row.task
     return ZeroShot(name, model, task, files.parts["test"])
+
+
+def _data(cells: Sequence[Cell]) -> dict[str, TaskData]:
+    return {
+        cell.row: part.data
+        for cell in cells
+        if isinstance(cell.work, FineTuning)
+        for part in cell.work.recipe.tasks.values()
+    }
 
 
 def _refuse_ours(values: Values) -> None:

@@ -1,5 +1,6 @@
 """What a suite says: its rows, where their files lie, and what others published on them."""
 
+import re
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
@@ -8,6 +9,8 @@ from bothways.config import Settings, nearest, one_of
 from bothways.evaluate import MinimalPairSettings
 from bothways.records.columns import ColumnSettings
 from bothways.tasks import TASKS, TaskSettings
+
+_NAME = re.compile(r"[\w-]+")
 
 
 class PairTask(MinimalPairSettings):
@@ -86,6 +89,15 @@ class Suite(Settings):
     average: tuple[str, ...] = Field(default=(), strict=False)
     """Rows whose mean is the last line of the table; of none, there is no such line."""
     published: tuple[Published, ...] = Field(default=(), strict=False)
+
+    @model_validator(mode="after")
+    def _rows_may_name_folders(self) -> Self:
+        odd = next((name for name in self.rows if not _NAME.fullmatch(name)), None)
+        if odd is not None:
+            raise ValueError(
+                f"a row is called {odd!r}; use letters, digits, - and _, since it names a folder"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_its_rows(self) -> Self:

@@ -6,7 +6,6 @@ from rich.table import Table
 
 from bothways.evaluate import lines_of
 from bothways.metrics.interval import Interval, small_test_set
-from bothways.suites.fine_tuning import MOST_RECORDS
 from bothways.suites.plan import Plan
 from bothways.suites.settings import PairTask, Published, Suite
 from bothways.suites.summary import Line, average
@@ -119,14 +118,15 @@ def _how_measured(plan: Plan, lines: Sequence[Line]) -> Iterator[str]:
         yield "all records were used (--full)"
         return
     pairs = {row.task.limit for row in plan.rows.values() if isinstance(row.task, PairTask)}
-    caps = [f"{MOST_RECORDS:,} training records a task"] if any(line.trained_on for line in lines) else []
+    limits = {data.limit for data in plan.data.values()}
+    caps = [f"{most:,} training records a task" for most in limits if most is not None]
     caps += [f"{most:,} pairs a paradigm" for most in pairs if most is not None]
     if caps:
         yield f"at most {' and '.join(caps)}; --full lifts the limits"
-    for most in sorted({row.judged for row in plan.rows.values() if row.judged is not None}):
-        names = [line.row for line in lines if plan.rows[line.row].judged == most and line.examples == most]
-        if names:
-            yield f"{', '.join(names)}: judged on {most:,} records drawn from all; --full judges all"
+    judged = {line.row: plan.data[line.row].judged for line in lines if line.row in plan.data}
+    for most in sorted({line.examples for line in lines if judged.get(line.row) == line.examples}):
+        names = [line.row for line in lines if judged.get(line.row) == line.examples == most]
+        yield f"{', '.join(names)}: judged on {most:,} records drawn from all; --full judges all"
 
 
 def _about_rows(plan: Plan, lines: Sequence[Line]) -> Iterator[str]:
