@@ -15,8 +15,8 @@ help: ## show this list
 demo: $(VENV)/.core ## pretrain a small BERT and a small XLNet on text every machine has, and compare them
 	$(BIN)/bothways demo
 
-test: $(VENV)/.dev ## run the tests; choose with ARGS="-k recipe"
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.dev ## run the tests, on as many as four processors; choose with ARGS="-k recipe"
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types and the floors of the house; changes no file
 	$(BIN)/ruff format --check .

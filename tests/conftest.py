@@ -9,7 +9,8 @@ import pytest
 from hypothesis import settings
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-MOST_THREADS = 2
+MOST_THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
+"""Of a process; several of them share the processors."""
 
 # Read by the libraries when they are imported, so this stands before any of them, for subprocesses too.
 # PyTorch listens to MKL's number before OMP's, so all of them follow OMP_NUM_THREADS.

@@ -78,7 +78,10 @@ def test_the_second_time_nothing_is_installed(tmp_path: Path) -> None:
     for name in ("bin/python", ".core", ".dev"):
         (tmp_path / ".venv" / name).touch()
     answer = make(tmp_path, "--dry-run", "test")
-    assert answer.stdout.split() == [".venv/bin/python", "-m", "pytest"]
+    assert answer.stdout.split() == [
+        *(".venv/bin/python", "-m", "pytest"),
+        *("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal"),
+    ]
 
 
 def test_benchmarks_are_measured_in_an_installation_of_their_own_and_take_words(tmp_path: Path) -> None:
