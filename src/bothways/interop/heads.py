@@ -61,7 +61,7 @@ PURPOSES: dict[str, Purpose] = {
         "AutoModelForMultipleChoice",
         "multiple-choice",
         "Its inputs are [questions, choices, tokens]. About a passage, the second text is the question with the choice "
-        "after it, or in its blank (`_`); without one, the texts are the question and the choice.",
+        "after it, or in its first blank (`_`); without one, the texts are the question and the choice.",
     ),
     "embed": Purpose(
         "AutoModel",
