@@ -1,8 +1,8 @@
 """Multiple choice: which of several answers to a question is right, perhaps by a passage (RACE, ARC).
 
 A question is one item with a row for each choice. About a passage, as the released code of XLNet and RoBERTa lays out
-RACE: A is the passage, B the question with the choice after it, or in the place of its first blank (`_`). Without a passage:
-A is the question, B the choice. One number a row, and one softmax over a question's rows:
+RACE: A is the passage, B the question with the choice after it, or in the place of its first blank (`_`). Without a
+passage: A is the question, B the choice. One number a row, and one softmax over a question's rows:
 
     p(choice | question) = softmax over choices of classifier(features(state at CLS))
     loss = - sum over questions of log p(right choice)
