@@ -195,7 +195,12 @@ MISTAKES = {
     "unseen label": (
         ["--task", "classify", "--data", "train.csv", "--dev", "odd.csv"],
         DataError,
-        "odd.csv, row 2: the label 'odd' does not occur in the training data",
+        "all of its rows are bad (1), mostly because the label is none of task.labels; see odd.csv, row 2 ('odd'",
+    ),
+    "label that is not learned": (
+        ["--task", "classify", "--data", "train.csv", "task.labels=[good, odd]"],
+        DataError,
+        "train.csv, row 3: the label is none of task.labels ('bad', choose one of: good, odd)",
     ),
     "one label": (["--task", "classify", "--data", "same.csv"], DataError, "have the label 'good'"),
     "too long": (

@@ -123,7 +123,7 @@ class Choose(SentenceTask[ChoiceRecord]):
         """Find the most choices that a question has."""
         return settings.model_copy(update={"choices": max(len(record.choices) for record in records)})
 
-    def baseline(self, records: Sequence[ChoiceRecord], train: Sequence[ChoiceRecord]) -> Mapping[str, float]:
+    def trivial(self, records: Sequence[ChoiceRecord], train: Sequence[ChoiceRecord]) -> Mapping[str, float]:
         """Return the better of always naming the place that is most frequent in training and what chance gives."""
         most = float(np.mean(truth_of(records) == np.bincount(truth_of(train)).argmax()))
         chance = float(np.mean([1 / len(record.choices) for record in records]))

@@ -146,7 +146,7 @@ class Embed(Task[TextRecord]):
             )
         return settings.model_copy(update={"lowest": lowest, "highest": highest})
 
-    def baseline(self, records: Sequence[TextRecord], train: Sequence[TextRecord]) -> Mapping[str, float]:
+    def trivial(self, records: Sequence[TextRecord], train: Sequence[TextRecord]) -> Mapping[str, float]:
         """Return the metrics of the share of words that two texts have in common."""
         words = SharedWords(*_sides(records))
         if records[0].label is not None:
