@@ -84,7 +84,8 @@ class Task(Objective, Generic[R]):
     teaches: ClassVar[bool] = False
     """Whether a model of this task can teach another, of any tokenizer: see `soft_targets`."""
     meaning: ClassVar[tuple[str, ...]] = ()
-    """The settings that say what the outputs mean; a student has its teacher's."""
+    """The settings that say what the outputs mean: a student has its teacher's, and a head goes on from one that has
+    the same."""
     taught: TeachingSettings | None = None
     """How much is learned from teachers in this run, where there are some."""
     by_slot: ClassVar[bool] = False
