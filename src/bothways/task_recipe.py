@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pydantic import Field
 
 from bothways import files
-from bothways.config import Settings, build, one_of
+from bothways.config import Settings, build, nearest, one_of
 from bothways.errors import UsageError
 from bothways.objectives.teaching import TeachingSettings
 from bothways.recipe_files import dump, merge_layers, parse_words, read_yaml
 from bothways.records.columns import ColumnSettings
-from bothways.tasks import TASKS, TaskSettings
+from bothways.tasks import TASKS, TaskSettings, can_be_called
 from bothways.tasks.feed import MixSettings
 from bothways.training.settings import TrainingSettings
 
@@ -121,7 +121,22 @@ def of_layers(layers: Sequence[dict[str, Any]]) -> TaskRecipe:
     recipe = build(TaskRecipe, values, f"the recipe {values['name']}")
     if not recipe.tasks:
         raise UsageError("the recipe names no task; give one under `tasks`, or --task and --data")
+    _check_names(recipe)
     return recipe
+
+
+def _check_names(recipe: TaskRecipe) -> None:
+    """Refuse tasks that cannot be called so, and a main one that is not there; raise `UsageError`."""
+    names = list(recipe.tasks)
+    for name in names if len(names) > 1 else ():
+        if not can_be_called(name):
+            raise UsageError(
+                f"a task of several cannot be called {name!r}, which PyTorch needs; choose another name"
+            )
+    if recipe.mix.main is not None and recipe.mix.main not in names:
+        raise UsageError(
+            f"mix.main={recipe.mix.main} is none of the tasks; {nearest(recipe.mix.main, names)}"
+        )
 
 
 def write_resolved(recipe: TaskRecipe, path: Path) -> None:

@@ -1,6 +1,7 @@
 """Fine-tuning from files to scores: what is written, what is resumed, what is refused."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import transformers
@@ -14,6 +15,7 @@ from bothways.finetuning.predicting import predict_file
 from bothways.finetuning.recipes import asked_for
 from bothways.finetuning.results import read_results
 from bothways.finetuning.seeds import finetune_seeds
+from bothways.interop.folder import describe
 from bothways.recipe_files import dump
 from bothways.task_recipe import of_file
 
@@ -141,6 +143,36 @@ def test_several_tasks_are_trained_over_one_encoder_and_asked_by_name(place):
     assert {result.task for result in single.results} == {"classify"}
 
 
+def test_a_fine_tuned_model_may_learn_other_labels_or_another_task(place):
+    finetune(recipe(place, *STEPS), place / "two", quiet=True)
+    rows = [
+        replace(record, label=("bad", "fair", "good")[number % 3])
+        for number, record in enumerate(records(24))
+    ]
+    write_csv(place / "three.csv", rows)
+    more = recipe(place, *STEPS, model="two", train=str(place / "three.csv"), dev=str(place / "three.csv"))
+    assert foresee(more, lambda _line: None).fresh
+    run = finetune(more, place / "three", quiet=True)
+    assert describe(run.checkpoint).objective.labels == ("bad", "fair", "good")
+    (place / "words.conll").write_text("she O\nwas O\n\nin O\ntown B-X\n" * 4)
+    words = {"train": str(place / "words.conll"), "dev": str(place / "words.conll")}
+    tags = asked_for(place / "two", kind="tag", data=words, file=None, words=STEPS)
+    assert describe(finetune(tags, place / "tags", quiet=True).checkpoint).objective.kind == "tag"
+
+
+def test_predict_refuses_words_that_say_nothing_to_it(place, capsys):
+    run = finetune(recipe(place, *STEPS), place / "out", quiet=True)
+    (place / "new.tsv").write_text("first\tsecond\nshe was glad\the was sad\n")
+    for wrong, hint in (("colums.text=second", "did you mean 'columns'"), ("columns.txt=second", "'text'")):
+        assert main(["predict", str(run.folder), "new.tsv", wrong]) == UsageError.exit_code
+        assert hint in capsys.readouterr().err
+    found = [
+        predict_file(run.folder, "new.tsv", [word]).predictions
+        for word in ("columns.text=second", "data.columns.text=second", "columns.text=first")
+    ]
+    assert found[0] == found[1] != found[2]
+
+
 def test_predictions_are_written_as_json_lines(place):
     run = finetune(recipe(place, *STEPS), place / "out", quiet=True)
     (place / "new.csv").write_text("text\nshe was glad\ncold and grey\n")
@@ -195,7 +227,12 @@ MISTAKES = {
     "unseen label": (
         ["--task", "classify", "--data", "train.csv", "--dev", "odd.csv"],
         DataError,
-        "odd.csv, row 2: the label 'odd' does not occur in the training data",
+        "all of its rows are bad (1), mostly because the label is none of task.labels; see odd.csv, row 2 ('odd'",
+    ),
+    "label that is not learned": (
+        ["--task", "classify", "--data", "train.csv", "task.labels=[good, odd]"],
+        DataError,
+        "train.csv, row 3: the label is none of task.labels ('bad', choose one of: good, odd)",
     ),
     "one label": (["--task", "classify", "--data", "same.csv"], DataError, "have the label 'good'"),
     "too long": (

@@ -15,6 +15,7 @@ from bothways.records.types import TextRecord
 from bothways.tasks import build_several, build_task
 from bothways.tasks.classify import ClassifySettings
 from bothways.tasks.regress import RegressSettings
+from bothways.tasks.tag import TagSettings
 
 LABELS = ("no", "perhaps", "yes")
 SINGLE = [TextRecord("", SENTENCE), TextRecord("", "nobody")]
@@ -105,6 +106,55 @@ def test_each_of_several_tasks_begins_so_and_all_are_kept(tokenizers, tmp_path):
     assert not missing
     before, after = (named_parameters(each.encoder, each.objective) for each in (model, again))
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+OTHER_LABELS = ClassifySettings(labels=("yes", "no"))
+TAGS = TagSettings(labels=LABELS, entities=False)
+
+
+def begun(folder, case, settings, tokenizers, name=None):
+    """Return a task's network that began with a folder, and whether all, nothing or a part of it is drawn anew."""
+    model = built_for(case, tokenizers[case.tokenizer], settings)
+    missing = load_weights(folder, model.encoder, model.objective, name)
+    own = [f"objective.{name}" for name, _ in model.objective.named_parameters()]
+    assert missing in ([], sorted(own))
+    return model.objective, not missing
+
+
+@pytest.mark.parametrize("case", FAMILY_CASES, ids=str)
+def test_a_head_goes_on_where_it_means_the_same_and_is_drawn_anew_elsewhere(case, written, tokenizers):
+    folder, model = written(case, TASKS["classify"])
+    longer = TASKS["classify"].model_copy(update={"length": 16, "dropout": 0.3})
+    again, goes_on = begun(folder, case, longer, tokenizers)
+    assert goes_on
+    assert torch.equal(again.classifier.weight, model.objective.classifier.weight)
+    for settings in (OTHER_LABELS, ClassifySettings(labels=LABELS[::-1]), TASKS["regress"], TAGS):
+        assert not begun(folder, case, settings, tokenizers)[1]
+
+
+def test_a_task_goes_on_from_the_one_of_several_that_is_called_and_means_the_same(tokenizers, tmp_path):
+    model, _, _ = built(BERT, tokenizers[BERT.tokenizer])
+    tasks = {"mood": OTHER_LABELS, "view": TASKS["classify"], "degree": TASKS["regress"]}
+    several = build_several(tasks, model.vocabulary, model.encoder)
+    write_model(
+        tmp_path, type(model)(**{**vars(model), "objective": several}), several.settings, (), facts={}
+    )
+    mood, goes_on = begun(tmp_path, BERT, OTHER_LABELS, tokenizers, "mood")
+    assert goes_on
+    assert torch.equal(mood.classifier.weight, several.task("mood").classifier.weight)
+    assert torch.equal(mood.features.dense.weight, several.task("mood").features.dense.weight)
+    for settings, name in ((OTHER_LABELS, "view"), (OTHER_LABELS, None), (TASKS["classify"], "mood")):
+        assert not begun(tmp_path, BERT, settings, tokenizers, name)[1]
+
+
+def test_somebody_elses_classifier_has_unknown_labels(tokenizers, written):
+    folder, _ = written(BERT, TASKS["classify"])
+    config = json.loads((folder / "config.json").read_text())
+    del config["bothways"]
+    (folder / "config.json").write_text(json.dumps(config))
+    task = built_for(BERT, tokenizers[BERT.tokenizer], OTHER_LABELS)
+    missing = load_weights(folder, task.encoder, task.objective)
+    assert missing == ["objective.classifier.bias", "objective.classifier.weight"]
 
 
 def test_every_task_that_a_family_has_a_class_for_is_in_the_table_by_its_own_name():

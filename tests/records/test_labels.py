@@ -2,6 +2,7 @@ import pytest
 
 from bothways.errors import DataError
 from bothways.records.labels import check_labels, imbalance, labels_of
+from bothways.records.reading import BadRow
 from bothways.records.types import TaggedRecord, TextRecord
 
 
@@ -26,12 +27,16 @@ def test_one_label_alone_teaches_nothing():
         labels_of(texts(None))
 
 
-def test_a_label_that_training_lacks_is_an_error_with_its_row():
-    with pytest.raises(
-        DataError, match=r"dev\.csv, row 3: the label 'postive' does not occur .* mean 'positive'"
-    ):
-        check_labels(texts("negative", "postive"), ("negative", "positive"))
-    check_labels(texts("negative", None), ("negative", "positive"))
+def test_a_label_that_is_not_learned_makes_a_bad_row():
+    known = ("negative", "positive")
+    good, bad, asked = texts("negative", "postive", None)
+    check_labels(good, known)
+    check_labels(asked, known)
+    with pytest.raises(BadRow) as met:
+        check_labels(bad, known)
+    assert str(met.value) == (
+        "dev.csv, row 3: the label is none of task.labels ('postive', did you mean 'positive'?)"
+    )
 
 
 def test_a_label_of_nearly_all_rows_is_a_warning():

@@ -5,8 +5,8 @@ import pytest
 import torch
 from small_tasks import make_model, make_reader
 
-from bothways.errors import DataError
 from bothways.metrics.no_answer import best_threshold, scores_at
+from bothways.records.reading import BadRow
 from bothways.records.types import Answer as Gold
 from bothways.records.types import QuestionRecord, unlabelled
 from bothways.tasks import Answer, AnswerSettings, build_several
@@ -178,10 +178,9 @@ def test_training_records_say_whether_there_may_be_no_answer():
     assert Answer.learn(AnswerSettings(), [question("glad"), question(None)]).no_answer
     settings = Answer.learn(AnswerSettings(), [question("glad")])
     assert settings.no_answer is False
-    with pytest.raises(
-        DataError, match=r"train.json, question 7 has no answer, but all questions to learn from"
-    ):
-        Answer.check(settings, [question("glad"), question(None)])
+    Answer.check(settings, question("glad"))
+    with pytest.raises(BadRow, match="has no answer, and all that is learned has one"):
+        Answer.check(settings, question(None))
 
 
 def test_without_reading_nothing_is_answered_or_the_first_words():

@@ -45,6 +45,7 @@ def test_the_passage_comes_first_and_the_choice_follows_the_question():
 def test_a_choice_fills_the_blank_of_its_question():
     assert filled("It was _ in town .", "cold") == "It was cold in town ."
     assert filled("How was it ?", "cold") == "How was it ? cold"
+    assert filled("It was ____ in ____ .", "cold") == "It was cold in ____ ."
 
 
 @pytest.mark.parametrize("named", ["bert", "transformer_xl"])

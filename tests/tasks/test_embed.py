@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from small_tasks import make_model, make_reader
 
-from bothways.errors import DataError
+from bothways.errors import DataError, UsageError
 from bothways.objectives.quiet import without_training
 from bothways.records.types import TextRecord
 from bothways.tasks.answering import outputs_of, predict
@@ -100,6 +100,12 @@ def test_scores_that_are_all_the_same_are_refused():
         DataError, match=r"train.csv: scores from 2 to 2 tell no pairs apart; .* leave the column out"
     ):
         Embed.learn(EmbedSettings(), same)
+
+
+@pytest.mark.parametrize("name", ["lowest", "highest"])
+def test_a_range_of_scores_that_are_not_there_is_refused(name):
+    with pytest.raises(UsageError, match=rf"task.{name}=1 is about scores, and these pairs have none"):
+        Embed.learn(EmbedSettings(**{name: 1.0}), PAIRS)
 
 
 def test_a_pair_that_shares_a_text_is_no_negative():

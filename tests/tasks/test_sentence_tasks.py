@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from small_tasks import make_model, make_reader, records
 
-from bothways.errors import DataError, UsageError
+from bothways.errors import UsageError
+from bothways.records.reading import BadRow
 from bothways.records.types import TextRecord, unlabelled
 from bothways.tasks import Classify, Regress, build_several
 from bothways.tasks.answering import predict
@@ -62,10 +63,10 @@ def test_training_records_decide_labels_weights_and_units():
     assert (kept.center, kept.unit) == (0.0, 1.0)
 
 
-def test_a_label_that_training_does_not_know_is_refused_with_its_row():
-    with pytest.raises(DataError, match=r"dev.csv, row 3: the label 'goof' does not occur .* 'good'"):
+def test_a_label_that_training_does_not_know_makes_a_bad_row():
+    with pytest.raises(BadRow, match=r"the label is none of task\.labels"):
         Classify.check(
-            ClassifySettings(labels=("bad", "good")), [TextRecord("dev.csv, row 3", "x", label="goof")]
+            ClassifySettings(labels=("bad", "good")), TextRecord("dev.csv, row 3", "x", label="goof")
         )
 
 
@@ -105,11 +106,24 @@ def test_a_run_gives_its_metric_again_whichever_label_is_positive(metric):
     assert judgement.metrics["f1_accuracy"] == pytest.approx((f1 + 4 / 6) / 2)
 
 
-def test_f1_of_many_labels_needs_to_know_which():
-    settings = ClassifySettings(labels=("a", "b", "c"), metric="f1")
-    model = make_model("bert", settings)
-    with pytest.raises(UsageError, match="name it with"):
-        model.objective.judge([TextRecord("", "x", label="a")], [{"label": "a"}])
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            {"metric": "f1"},
+            r"task.metric=f1 is about one label, and there are 3; .* name it with task.positive",
+        ),
+        ({"metric": "f1_accuracy", "positive": "good"}, "task.metric=f1_accuracy is about one label"),
+        ({"positive": "goood"}, r"task.positive=goood is no label; did you mean 'good'\?"),
+        ({"weights": (1.0, 2.0)}, "task.weights holds 2 numbers, and there are 3 labels; .* bad, fair, good"),
+    ],
+)
+def test_settings_that_do_not_go_with_the_labels_are_refused_before_training(settings, words):
+    chosen = [TextRecord("", "x", label=label) for label in ("good", "bad", "fair")]
+    with pytest.raises(UsageError, match=words):
+        Classify.learn(ClassifySettings(**settings), chosen)
+    known = Classify.learn(ClassifySettings(metric="f1", positive="good", weights=(1.0, 2.0, 3.0)), chosen)
+    assert known.labels == ("bad", "fair", "good")
 
 
 @pytest.mark.parametrize("named", ["bert", "transformer_xl"])

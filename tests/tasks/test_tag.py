@@ -10,6 +10,7 @@ from small_tasks import make_model, make_reader
 
 from bothways.batch import IGNORED
 from bothways.errors import DataError, UsageError
+from bothways.records.reading import BadRow
 from bothways.records.types import TaggedRecord, unlabelled
 from bothways.tasks import Tag, TagSettings
 from bothways.tasks.answering import outputs_of, predict
@@ -117,11 +118,23 @@ def test_what_is_known_of_each_sentence_is_columns_that_give_the_score(metric):
     assert float(judged.metric(*judged.run)) == pytest.approx(judged.metrics[metric])
 
 
-def test_labels_that_cannot_be_judged_are_refused_with_their_row():
-    with pytest.raises(DataError, match=r"dev.conll, row 7: the label 'B-Z' does not occur"):
-        Tag.check(NAMES, [TaggedRecord("dev.conll, row 7", ("a",), ("B-Z",))])
-    with pytest.raises(DataError, match=r"dev.conll, row 9: 'NOUN' is no entity tag"):
-        Tag.check(NAMES, [TaggedRecord("dev.conll, row 9", ("a",), ("NOUN",))])
+def test_labels_that_cannot_be_judged_make_bad_rows():
+    with pytest.raises(BadRow) as met:
+        Tag.check(NAMES, TaggedRecord("dev.conll, row 7", ("a",), ("B-Z",)))
+    assert str(met.value).startswith("dev.conll, row 7: the label is none of task.labels ('B-Z'")
+    with pytest.raises(BadRow) as met:
+        Tag.check(NAMES, TaggedRecord("dev.conll, row 9", ("a",), ("NOUN",)))
+    assert "a label marks no entity" in str(met.value)
+    assert "'NOUN' is no entity tag" in str(met.value)
+    with pytest.raises(DataError, match=r"train.conll, row 2: 'NOUN' is no entity tag"):
+        Tag.learn(TagSettings(entities=True), [TaggedRecord("train.conll, row 2", ("a",), ("NOUN",))])
+
+
+def test_a_student_without_labels_of_its_own_is_judged_as_its_teacher():
+    bare = [TaggedRecord("", ("a", "town"))]
+    teachers = {name: getattr(NAMES, name) for name in Tag.meaning}
+    settings = Tag.learn(TagSettings(**teachers), bare)
+    assert (settings.labels, settings.entities, settings.metric) == (NAMES.labels, True, "entity_f1")
 
 
 def test_what_is_known_without_reading_is_the_usual_label_of_each_word():

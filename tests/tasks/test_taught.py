@@ -160,3 +160,22 @@ def test_choices_are_taught_where_questions_have_more_or_fewer():
     found = [said_by(student, question)[0] for question in questions]
     by_hand = sum((p * np.log(p / q)).sum() for p, q in zip(said, found, strict=True))
     assert math.isclose(float(loss.sum.detach()), float(by_hand), rel_tol=1e-4)
+
+
+TAGGED = [TaggedRecord("", ("a", "town"), ("O", "B-X"))]
+CHOICES = [ChoiceRecord("", "", "warm", ("cold", "bright"), 1)]
+LABELLED = {
+    "classify": (LABELS, records(3)),
+    "regress": (NUMBERS, [replace(record, label=str(number)) for number, record in enumerate(records(3))]),
+    "tag": (TagSettings(labels=("O", "B-X", "I-X"), entities=True), TAGGED),
+    "choose": (ChooseSettings(), CHOICES),
+}
+
+
+@pytest.mark.parametrize("kind", LABELLED)
+def test_a_trivial_answer_needs_no_training_record_with_a_label(kind):
+    settings, judged = LABELLED[kind]
+    task = make_model("bert", settings).objective
+    bare = [unlabelled(record) for record in judged]
+    assert task.baseline(judged, bare) == task.baseline(judged, judged)
+    assert task.baseline(judged, [*bare, *judged]) == task.baseline(judged, judged)

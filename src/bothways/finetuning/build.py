@@ -184,7 +184,7 @@ def build(
     runtime.set_threads(settings.threads)
     allocator.keep_freed_memory()
     model = build_model(recipe, about, folder, tasks)
-    missing = load_weights(weights, model.encoder, model.objective)
+    missing = load_weights(weights, model.encoder, model.objective, next(iter(tasks)))
     for module in (model.encoder, model.objective):
         module.to(place.device).train()
     items = {part: lay_out(model, tasks, part) for part in ("train", "dev")}

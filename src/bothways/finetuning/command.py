@@ -119,7 +119,7 @@ def foresee(recipe: TaskRecipe, say: Say) -> Foreseen:
     recipe = with_teachers(recipe)
     tasks = read_tasks(recipe, about.layout, is_causal=is_causal, say=say)
     model = build_model(recipe, about, start, tasks)
-    fresh = load_weights(start, model.encoder, model.objective)
+    fresh = load_weights(start, model.encoder, model.objective, next(iter(tasks)))
     feed = make_feed(recipe, model, lay_out(model, tasks, "train"))
     count = sum(each.numel() for part in (model.encoder, model.objective) for each in part.parameters())
     return Foreseen(filled_in(recipe, tasks), feed.steps_per_epoch, count, tuple(fresh), feed.report())
@@ -192,7 +192,10 @@ def _opening(recipe: TaskRecipe, built: Built) -> list[str]:
     """Say what is about to run."""
     lines = [f"{recipe.name}: fine-tuning {recipe.model} on {built.run.place.device}", *built.feed.report()]
     if built.missing:
-        lines.append("drawn anew, absent in the model started from: " + ", ".join(built.missing))
+        lines.append(
+            "drawn anew, since the model started from has none of the same meaning: "
+            + ", ".join(built.missing)
+        )
     return lines
 
 

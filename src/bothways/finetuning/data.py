@@ -1,12 +1,13 @@
 """The records of each task: read, split where a part is missing, limited, and what the training records decide."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bothways.errors import UsageError
+from bothways.errors import DataError, UsageError
 from bothways.records.columns import ColumnSettings
 from bothways.records.read import Labelled, read
+from bothways.records.reading import BadRow, Reading
 from bothways.records.split import limit, repeated_line, split
 from bothways.task_recipe import TaskPart, TaskRecipe
 from bothways.tasks import TASKS, TaskSettings
@@ -58,16 +59,15 @@ def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     labelled = read_part(
         data.train, kind, data.columns, strict=data.strict, say=say, needs_labels=needs_labels
     )
+    train, task = labelled.records, TASKS[kind][1]
+    settings = task.survey(part.task, train)
+    refuse_unlearnable(settings, train)
+    # Their columns are those of the training records, but for labels that only these may have.
+    columns = labelled.columns if needs_labels else data.columns
     dev, test = (
-        # Their columns are those of the training records, but for labels that only these may have.
-        read_part(
-            path, kind, labelled.columns if needs_labels else data.columns, strict=data.strict, say=say
-        ).records
-        if path
-        else None
+        usable(settings, read_part(path, kind, columns, strict=data.strict, say=say), say) if path else None
         for path in (data.dev, data.test)
     )
-    train = labelled.records
     if dev is None:
         parts = split(train, test=test)
         train, dev, test = parts.train, parts.dev, parts.test
@@ -81,9 +81,7 @@ def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
         train = limit(train, data.limit, seed=0)
     dev, test = (_judged(records, data.judged, part, say) for records, part in ((dev, "dev"), (test, "test")))
     say(f"{len(train):,} records to learn from, {len(dev):,} dev" + f", {len(test):,} test" * bool(test))
-    task = TASKS[kind][1]
-    settings = task.learn(part.task, train)
-    task.check(settings, [*dev, *test])
+    settings = task.learn(settings, train)
     for line in task.notes(settings, train):
         say(line)
     return TaskRecords(settings, train, dev, test)
@@ -97,6 +95,32 @@ def read_part(
     for line in labelled.reading.lines():
         say(line)
     return labelled
+
+
+def refuse_unlearnable(settings: TaskSettings, records: Sequence[Any]) -> None:
+    """Raise `DataError` at the first training record that contradicts the settings, such as `task.labels`."""
+    for record in records:
+        try:
+            TASKS[settings.kind][1].check(settings, record)
+        except BadRow as bad:
+            raise DataError(f"{bad}; correct the row, or change that setting") from None
+
+
+def usable(settings: TaskSettings, part: Labelled, say: Say) -> list[Any]:
+    """Return the records of a part that can be judged; those of labels that nobody learned are left out and counted.
+
+    Raises `DataError` at the first of them where rows are read strictly, and where none is left.
+    """
+    reading = Reading(part.reading.file, part.reading.strict)
+
+    def checked(record: Any) -> Any:
+        TASKS[settings.kind][1].check(settings, record)
+        return record
+
+    kept = reading.good(part.records, checked)
+    for line in reading.left_out():
+        say(line)
+    return kept
 
 
 def _judged(records: list[Any], most: int | None, part: str, say: Say) -> list[Any]:

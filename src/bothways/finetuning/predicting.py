@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from bothways import files
-from bothways.config import build
+from bothways.config import Settings, build
 from bothways.errors import CheckpointError, UsageError
 from bothways.finetuning.build import reader_of, tasks_of
 from bothways.interop.folder import Model, read_model
-from bothways.recipe_files import parse_words
+from bothways.recipe_files import merge_layers, parse_words
 from bothways.records.columns import ColumnSettings
 from bothways.records.read import read
 from bothways.records.types import unlabelled
@@ -21,6 +21,27 @@ from bothways.tasks.answering import predict
 from bothways.training.run_folder import resolve_run
 
 Say = Callable[[str], None]
+
+
+class DataWords(Settings):
+    """`data.…`, as it is said to `finetune`."""
+
+    columns: ColumnSettings = ColumnSettings()
+    """Which columns of a table hold what."""
+
+
+class PredictWords(Settings):
+    """What may be said of the records to be asked about."""
+
+    columns: ColumnSettings = ColumnSettings()
+    """Which columns of a table hold what; guessed where nothing is said."""
+    data: DataWords = DataWords()
+    """The same in the words of `finetune`."""
+
+    def all_columns(self) -> ColumnSettings:
+        """Return the columns, in whichever words they were named."""
+        said = [each.model_dump(exclude_unset=True) for each in (self.data.columns, self.columns)]
+        return ColumnSettings(**merge_layers(said))
 
 
 @dataclass(frozen=True)
@@ -52,10 +73,10 @@ def predict_file(
 
     `name` is the task's, of a model of several. `words` such as `columns.text=review` say what is read.
     """
+    columns = build(PredictWords, parse_words(words), "predict").all_columns()
     folder = resolve_run(run, say)
     model, missing = read_model(folder)
     task = task_named(model, name, folder, missing)
-    columns = build(ColumnSettings, parse_words(words).get("columns", {}), "predict")
     kind: Any = task.settings.kind
     labelled = read(path, kind, columns, labelled=False)
     for line in labelled.reading.lines():

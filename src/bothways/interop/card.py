@@ -70,7 +70,7 @@ def model_card(architecture: str | None, config: Mapping[str, Any], facts: Mappi
 
 {verb} with Bothways (objective: {objective}).
 
-{_loading(theirs)}
+{_loading(theirs, objective)}
 
 | | |
 |---|---|
@@ -78,13 +78,13 @@ def model_card(architecture: str | None, config: Mapping[str, Any], facts: Mappi
 """
 
 
-def _loading(theirs: Purpose | None) -> str:
+def _loading(theirs: Purpose | None, objective: str) -> str:
     """Say how the model is loaded."""
     if theirs is None:
-        return """`transformers` has no class for this model; Bothways reads the folder:
+        return f"""`transformers` has no class for this model; Bothways reads the folder:
 
 ```bash
-bothways score . text.txt
+{_asking(objective)}
 ```"""
     return f"""```python
 from transformers import AutoTokenizer, {theirs.load}
@@ -94,6 +94,13 @@ model = {theirs.load}.from_pretrained(".")
 ```
 
 {theirs.note}"""
+
+
+def _asking(objective: str) -> str:
+    """Return the command that asks a model which only Bothways reads."""
+    if objective not in PURPOSES:
+        return "bothways score . text.txt"
+    return "bothways predict . FILE" + " --as TASK" * (objective == "several")
 
 
 def _cell(value: Any) -> str:

@@ -5,7 +5,7 @@ without it (somebody else's) is read as what its family was published with.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -17,6 +17,7 @@ from bothways import files
 from bothways.config import Settings, build
 from bothways.errors import CheckpointError
 from bothways.interop import generator
+from bothways.interop.beginning import HeadOf, begun_as_pretrained, begun_as_trained, heads_of
 from bothways.interop.card import model_card
 from bothways.interop.configs import FAMILIES, Family, backbone_of, family_of
 from bothways.interop.heads import config_of, head_of, with_head
@@ -29,7 +30,16 @@ from bothways.model.settings import EncoderSettings
 from bothways.objectives import AUXILIARIES, OBJECTIVES, build_objective
 from bothways.objectives.base import Objective
 from bothways.objectives.replaced import Replaced
-from bothways.tasks import TASKS, Several, SeveralSettings, Task, TaskSettings, build_several, build_task
+from bothways.tasks import (
+    TASKS,
+    Several,
+    SeveralSettings,
+    Task,
+    TaskSettings,
+    build_several,
+    build_task,
+    settings_of_tasks,
+)
 from bothways.tasks.embed import Embed, EmbedSettings
 from bothways.text.tokenizer import Layout, load_tokenizer, vocabulary_of, write_tokenizer
 from bothways.vocabulary import Vocabulary
@@ -114,7 +124,7 @@ def _write(
         **({"architectures": [architecture]} if architecture else {}),
         "model_type": family.model_type,
         **family.write(settings, model.vocabulary),
-        **_of_task(about.objective),
+        **config_of(about.objective),
         "tie_word_embeddings": True,
         "dtype": "float32",
         "bothways": {
@@ -176,9 +186,12 @@ def is_theirs(folder: Path) -> bool:
     return FAMILIES[describe(folder).family].architecture is not None
 
 
-def load_weights(folder: Path, encoder: Encoder, objective: Objective) -> list[str]:
-    """Copy a folder's weights into a model of the same shape; return the names of those it lacks, left as drawn."""
-    found = read_heads(folder, encoder.settings, objective.settings)
+def load_weights(folder: Path, encoder: Encoder, objective: Objective, name: str | None = None) -> list[str]:
+    """Copy a folder's weights into a model of the same shape; return the names of those it lacks, left as drawn.
+
+    `name` is what a single task is called: where the folder holds several, it goes on from the one called the same.
+    """
+    found = read_parameters(folder, encoder.settings, heads_of(objective.settings, name))
     if isinstance(objective, Replaced) and (folder / generator.FOLDER).is_dir():
         settings = objective.generator.encoder.settings
         inner = read_weights(folder / generator.FOLDER, names_of(settings), settings.heads)
@@ -200,19 +213,21 @@ def load_weights(folder: Path, encoder: Encoder, objective: Objective) -> list[s
     return missing
 
 
-def read_heads(folder: Path, settings: EncoderSettings, objective: Settings) -> dict[str, Tensor]:
-    """Return a folder's parameters under our names; each of several tasks begins with what a single one would find."""
-    found = read_weights(folder, names_of(settings, objective), settings.heads)
-    if not isinstance(objective, SeveralSettings):
-        return found
-    alone = {name: _settings(TASKS, values, folder) for name, values in objective.tasks.items()}
-    begun = {
-        name.replace("objective.", f"objective.tasks.{task}.", 1): tensor
-        for task, of_task in alone.items()
-        for name, tensor in read_weights(folder, names_of(settings, of_task), settings.heads).items()
-        if name.startswith("objective.")
-    }
-    return begun | found
+def read_parameters(folder: Path, settings: EncoderSettings, heads: Sequence[HeadOf]) -> dict[str, Tensor]:
+    """Return a folder's parameters under our names; with `heads`, what these and their encoder begin with."""
+
+    def named_as(objective: Settings | None) -> dict[str, Tensor]:
+        return read_weights(folder, names_of(settings, objective), settings.heads)
+
+    if not heads:
+        return named_as(None)
+    about = describe(folder).objective
+    if theirs := heads_of(about):
+        return begun_as_trained(named_as(about), theirs, heads)
+    begun: dict[str, Tensor] = {}
+    for head in heads:
+        begun |= begun_as_pretrained(named_as(head.task), head)
+    return begun
 
 
 def named_parameters(encoder: nn.Module, objective: nn.Module) -> dict[str, Tensor]:
@@ -268,18 +283,8 @@ def _build(about: Description, vocabulary: Vocabulary, encoder: Encoder) -> Obje
     if isinstance(settings, TaskSettings):
         return build_task(settings, vocabulary, encoder)
     if isinstance(settings, SeveralSettings):
-        tasks = {
-            name: _settings(TASKS, values, Path(about.family)) for name, values in settings.tasks.items()
-        }
-        return build_several(tasks, vocabulary, encoder)
+        return build_several(settings_of_tasks(settings), vocabulary, encoder)
     return build_objective(settings, list(about.extras), vocabulary, encoder)
-
-
-def _of_task(objective: Settings) -> dict[str, Any]:
-    """Return what `config.json` says of a task."""
-    if not isinstance(objective, TaskSettings):
-        return {}
-    return config_of(objective) | {"classifier_dropout": objective.dropout}
 
 
 def _settings(table: Mapping[str, tuple[type[Settings], Any]], values: Any, path: Path) -> Any:

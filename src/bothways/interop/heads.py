@@ -7,6 +7,7 @@ pretrained model (BERT's pooler, ModernBERT's head). What a family has no class 
 from dataclasses import dataclass
 from typing import Any
 
+from bothways.config import Settings
 from bothways.model.names import Names, Row, linear
 from bothways.tasks import TaskSettings
 
@@ -61,7 +62,7 @@ PURPOSES: dict[str, Purpose] = {
         "AutoModelForMultipleChoice",
         "multiple-choice",
         "Its inputs are [questions, choices, tokens]. About a passage, the second text is the question with the choice "
-        "after it, or in its blank (`_`); without one, the texts are the question and the choice.",
+        "after it, or in its first blank (`_`); without one, the texts are the question and the choice.",
     ),
     "embed": Purpose(
         "AutoModel",
@@ -167,13 +168,18 @@ def with_head(names: Names, family: str, task: TaskSettings) -> Names:
     return Names((first, *head.rows, *others))
 
 
-def config_of(task: TaskSettings) -> Config:
-    """Return what `config.json` says of a task, whatever its family."""
-    labels = getattr(task, "labels", None)
-    if labels is None:
-        return {"num_labels": 1, "problem_type": "regression"} if task.kind == "regress" else {}
-    config: Config = {
-        "id2label": {str(number): label for number, label in enumerate(labels)},
-        "label2id": {label: number for number, label in enumerate(labels)},
-    }
-    return config | ({"problem_type": "single_label_classification"} if task.kind == "classify" else {})
+def config_of(objective: Settings) -> Config:
+    """Return what `config.json` says of a task, whatever its family; of what is no task, nothing."""
+    if not isinstance(objective, TaskSettings):
+        return {}
+    config: Config = {"classifier_dropout": objective.dropout}
+    if objective.kind == "regress":
+        config |= {"num_labels": 1, "problem_type": "regression"}
+    if (labels := getattr(objective, "labels", None)) is not None:
+        config |= {
+            "id2label": {str(number): label for number, label in enumerate(labels)},
+            "label2id": {label: number for number, label in enumerate(labels)},
+        }
+    if objective.kind == "classify":
+        config |= {"problem_type": "single_label_classification"}
+    return config

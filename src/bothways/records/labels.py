@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from bothways.config import nearest
 from bothways.errors import DataError
+from bothways.records.reading import BadRow
 from bothways.records.types import TaggedRecord, TextRecord
 
 MAJORITY = 0.95
@@ -27,16 +28,12 @@ def labels_of(records: Sequence[TextRecord] | Sequence[TaggedRecord]) -> tuple[s
     return tuple(sorted(counts, key=(lambda label: (int(label), label)) if are_numbers else None))
 
 
-def check_labels(records: Sequence[TextRecord] | Sequence[TaggedRecord], labels: Sequence[str]) -> None:
-    """Raise `DataError` at the first row with a label that training does not know."""
-    known = frozenset(labels)
-    for record in records:
-        for label in _labels(record):
-            if label not in known:
-                raise DataError(
-                    f"{record.where}: the label {label!r} does not occur in the training data; "
-                    f"{nearest(label, labels)}"
-                )
+def check_labels(record: TextRecord | TaggedRecord, labels: Sequence[str]) -> None:
+    """Raise `BadRow` for a label that is not learned: not in the training file, where `task.labels` was not set."""
+    for label in _labels(record):
+        if label not in labels:
+            hint = nearest(label, labels).rstrip(".")
+            raise BadRow(record.where, "the label is none of task.labels", f"{label!r}, {hint}")
 
 
 def imbalance(records: Sequence[TextRecord]) -> str | None:

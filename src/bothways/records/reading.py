@@ -16,7 +16,11 @@ class BadRow(Exception):
 
     def __init__(self, where: str, reason: str, shown: str = "") -> None:
         super().__init__(where, reason, shown)
-        self.where, self.reason, self.shown = where, reason, shown
+        self.where, self.reason = where, reason
+        self.shown = f" ({shown})" if shown else ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.reason}{self.shown}"
 
 
 @dataclass
@@ -62,11 +66,10 @@ class Reading:
 
     def reject(self, bad: BadRow) -> None:
         """Count a bad row under its reason, of which the first is shown; raise `DataError` if `strict`."""
-        shown = f" ({bad.shown})" if bad.shown else ""
         if self.strict:
             advice = "correct the row, or leave out --strict, which skips and counts such rows"
-            raise DataError(f"{bad.where}: {bad.reason}{shown}; {advice}")
-        self.bad.setdefault(bad.reason, Rejected(bad.where + shown)).count += 1
+            raise DataError(f"{bad}; {advice}")
+        self.bad.setdefault(bad.reason, Rejected(bad.where + bad.shown)).count += 1
 
     def close(self, records: Sequence[R]) -> list[R]:
         """Note the number of records, and return them; raise `DataError` if there is none."""
@@ -84,9 +87,11 @@ class Reading:
 
     def lines(self) -> list[str]:
         """Return one sentence for the size, for each note and for each reason."""
-        size = f"{self.file}: {self.records:,} records"
-        bad = [
+        return [f"{self.file}: {self.records:,} records", *self.notes, *self.left_out()]
+
+    def left_out(self) -> list[str]:
+        """Return one sentence for each reason why rows were left out."""
+        return [
             f"left out because {reason}: {rows.count:,}, first in {rows.first}"
             for reason, rows in self.bad.items()
         ]
-        return [size, *self.notes, *bad]

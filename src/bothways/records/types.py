@@ -101,3 +101,8 @@ def unlabelled(record: Any) -> Any:
     """Return a record as it is asked: without what is wanted of it."""
     names = [field.name for field in fields(record) if field.name in _WANTED]
     return replace(record, **{name: _WANTED[name] for name in names})
+
+
+def is_labelled(record: Any) -> bool:
+    """Say whether a record holds anything of what is wanted of it."""
+    return bool(record != unlabelled(record))

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bothways.config import build
+from bothways.errors import CheckpointError
 from bothways.model.encoder import Encoder
 from bothways.tasks.answer import Answer, AnswerSettings
 from bothways.tasks.base import Judged, Prediction, Task, TaskSettings
@@ -10,7 +12,7 @@ from bothways.tasks.choose import Choose, ChooseSettings
 from bothways.tasks.classify import Classify, ClassifySettings
 from bothways.tasks.embed import Embed, EmbedSettings
 from bothways.tasks.regress import Regress, RegressSettings
-from bothways.tasks.several import Several, SeveralSettings
+from bothways.tasks.several import Several, SeveralSettings, can_be_called
 from bothways.tasks.tag import Tag, TagSettings
 from bothways.vocabulary import Vocabulary
 
@@ -33,6 +35,9 @@ __all__ = [
     "TaskSettings",
     "build_several",
     "build_task",
+    "can_be_called",
+    "means_the_same",
+    "settings_of_tasks",
 ]
 
 
@@ -53,3 +58,21 @@ def build_several(
     built = {name: build_task(settings, vocabulary, encoder) for name, settings in tasks.items()}
     settings = SeveralSettings(tasks={name: each.model_dump(mode="json") for name, each in tasks.items()})
     return Several(settings, vocabulary, encoder, built, loss_weights)
+
+
+def settings_of_tasks(several: SeveralSettings) -> dict[str, TaskSettings]:
+    """Return the settings of each of several tasks; raise `CheckpointError` for a kind that there is not."""
+    found: dict[str, TaskSettings] = {}
+    for name, values in several.tasks.items():
+        if (kind := values.get("kind")) not in TASKS:
+            raise CheckpointError(
+                f"task {name} of the model is of kind {kind!r}, which this Bothways does not know; use a newer one"
+            )
+        found[name] = build(TASKS[kind][0], values, f"task {name} of the model")
+    return found
+
+
+def means_the_same(one: TaskSettings, other: TaskSettings) -> bool:
+    """Say whether the outputs of two heads mean the same, so that one can go on from the other's weights."""
+    meaning = TASKS[one.kind][1].meaning
+    return one.kind == other.kind and all(getattr(one, name) == getattr(other, name) for name in meaning)

@@ -25,12 +25,12 @@ from pydantic import Field
 from torch import Tensor
 
 from bothways.batch import IGNORED
-from bothways.errors import DataError
 from bothways.metrics.answers import answer_scores
 from bothways.metrics.bootstrap import Metric, mean
 from bothways.metrics.no_answer import best_threshold
 from bothways.model.dtypes import at_least_float32
 from bothways.model.encoder import Encoder
+from bothways.records.reading import BadRow
 from bothways.records.types import QuestionRecord
 from bothways.tasks.base import Judged, Prediction, Task, TaskSettings, classifier
 from bothways.tasks.passages import (
@@ -183,22 +183,23 @@ class Answer(Task[QuestionRecord]):
 
     @classmethod
     def learn(cls, settings: AnswerSettings, records: Sequence[QuestionRecord]) -> AnswerSettings:
+        """See what a survey does; nothing else is decided."""
+        return cls.survey(settings, records)
+
+    @classmethod
+    def survey(cls, settings: AnswerSettings, records: Sequence[QuestionRecord]) -> AnswerSettings:
         """See whether there may be no answer."""
         if settings.no_answer is not None:
             return settings
         return settings.model_copy(update={"no_answer": bool(_unanswerable(records).any())})
 
     @classmethod
-    def check(cls, settings: AnswerSettings, records: Sequence[QuestionRecord]) -> None:
-        """Refuse questions without an answer where no such question is learned from."""
-        for record in records:
-            if not record.answers and not settings.no_answer:
-                raise DataError(
-                    f"{record.where} has no answer, but all questions to learn from have one; give records of one "
-                    "version of SQuAD, or set task.no_answer=true"
-                )
+    def check(cls, settings: AnswerSettings, record: QuestionRecord) -> None:
+        """Refuse a question without an answer where no such question is learned from."""
+        if not record.answers and not settings.no_answer:
+            raise BadRow(record.where, "it has no answer, and all that is learned has one (task.no_answer)")
 
-    def baseline(
+    def trivial(
         self, records: Sequence[QuestionRecord], train: Sequence[QuestionRecord]
     ) -> Mapping[str, float]:
         """Return the metrics of never giving an answer, or, where there always is one, the first three words."""

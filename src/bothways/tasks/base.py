@@ -25,6 +25,7 @@ from bothways.model.encoder import Encoder
 from bothways.objectives.auxiliary import Auxiliary
 from bothways.objectives.base import Objective
 from bothways.objectives.teaching import TeachingSettings, averaged, divergence
+from bothways.records.types import is_labelled
 from bothways.tasks.rows import (
     Item,
     Reader,
@@ -83,7 +84,8 @@ class Task(Objective, Generic[R]):
     teaches: ClassVar[bool] = False
     """Whether a model of this task can teach another, of any tokenizer: see `soft_targets`."""
     meaning: ClassVar[tuple[str, ...]] = ()
-    """The settings that say what the outputs mean; a student has its teacher's."""
+    """The settings that say what the outputs mean: a student has its teacher's, and a head goes on from one that has
+    the same."""
     taught: TeachingSettings | None = None
     """How much is learned from teachers in this run, where there are some."""
     by_slot: ClassVar[bool] = False
@@ -232,22 +234,37 @@ class Task(Objective, Generic[R]):
         return self.settings
 
     @classmethod
-    @abstractmethod
-    def learn(cls, settings: Any, records: Sequence[R]) -> Any:
-        """Return the settings with what the training records decide filled in, such as the labels."""
+    def survey(cls, settings: Any, records: Sequence[R]) -> Any:
+        """Return the settings with what must be known of all records of the training file, such as the labels.
+
+        Those that are set aside to be judged are among them.
+        """
+        return settings
 
     @classmethod
-    def check(cls, settings: Any, records: Sequence[R]) -> None:
-        """Raise `DataError` at the first record that cannot be judged, such as one with an unknown label."""
+    @abstractmethod
+    def learn(cls, settings: Any, records: Sequence[R]) -> Any:
+        """Return the settings with what the training records decide filled in, what `survey` finds included."""
+
+    @classmethod
+    def check(cls, settings: Any, record: R) -> None:
+        """Raise `BadRow` for a record that can be neither learned nor judged, such as one with an unknown label."""
 
     @classmethod
     def notes(cls, settings: Any, records: Sequence[R]) -> list[str]:
         """Return warnings about the training records."""
         return []
 
-    @abstractmethod
     def baseline(self, records: Sequence[R], train: Sequence[R]) -> Mapping[str, float]:
-        """Return the metrics of a trivial answer that needs no model, such as always the most frequent label."""
+        """Return the metrics of the trivial answer.
+
+        Where only teachers know the labels of training records, the judged ones say what is frequent.
+        """
+        return self.trivial(records, [record for record in train if is_labelled(record)] or records)
+
+    @abstractmethod
+    def trivial(self, records: Sequence[R], train: Sequence[R]) -> Mapping[str, float]:
+        """Return the metrics of an answer that needs no model, such as the most frequent label of `train`."""
 
 
 def classifier(width: int, outputs: int, *, has_bias: bool = True) -> nn.Linear:

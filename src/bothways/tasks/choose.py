@@ -1,8 +1,8 @@
 """Multiple choice: which of several answers to a question is right, perhaps by a passage (RACE, ARC).
 
 A question is one item with a row for each choice. About a passage, as the released code of XLNet and RoBERTa lays out
-RACE: A is the passage, B the question with the choice after it, or in the place of its blank (`_`). Without a passage:
-A is the question, B the choice. One number a row, and one softmax over a question's rows:
+RACE: A is the passage, B the question with the choice after it, or in the place of its first blank (`_`). Without a
+passage: A is the question, B the choice. One number a row, and one softmax over a question's rows:
 
     p(choice | question) = softmax over choices of classifier(features(state at CLS))
     loss = - sum over questions of log p(right choice)
@@ -10,6 +10,7 @@ A is the question, B the choice. One number a row, and one softmax over a questi
 It is MT-DNN's pairwise ranking too: one relevant text among candidates (Liu et al. 2019, section 3.1, equation 5).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar, Literal
@@ -32,7 +33,8 @@ from bothways.tasks.sentences import SentenceSettings, SentenceTask, cut, with_m
 
 OTHER, RIGHT, ABSENT = 0, 1, -1
 """What a choice is: one of the others (or not known), the right one, or none, where a question has fewer."""
-BLANK = "_"
+BLANK = re.compile("_+")
+"""Where a choice stands in its question: as many underscores as there are."""
 HOPELESS = -1e4
 """The logit of an absent choice: its probability is exactly 0, and its logarithm still a number, unlike of -inf."""
 
@@ -121,7 +123,7 @@ class Choose(SentenceTask[ChoiceRecord]):
         """Find the most choices that a question has."""
         return settings.model_copy(update={"choices": max(len(record.choices) for record in records)})
 
-    def baseline(self, records: Sequence[ChoiceRecord], train: Sequence[ChoiceRecord]) -> Mapping[str, float]:
+    def trivial(self, records: Sequence[ChoiceRecord], train: Sequence[ChoiceRecord]) -> Mapping[str, float]:
         """Return the better of always naming the place that is most frequent in training and what chance gives."""
         most = float(np.mean(truth_of(records) == np.bincount(truth_of(train)).argmax()))
         chance = float(np.mean([1 / len(record.choices) for record in records]))
@@ -129,8 +131,11 @@ class Choose(SentenceTask[ChoiceRecord]):
 
 
 def filled(question: str, choice: str) -> str:
-    """Return a question with its choice in its blank, or after it."""
-    return question.replace(BLANK, choice) if BLANK in question else f"{question} {choice}"
+    """Return a question with its choice in its first blank, or, where it has none, after it."""
+    blank = BLANK.search(question)
+    if blank is None:
+        return f"{question} {choice}"
+    return question[: blank.start()] + choice + question[blank.end() :]
 
 
 def truth_of(records: Sequence[ChoiceRecord]) -> np.ndarray:

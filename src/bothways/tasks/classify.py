@@ -18,6 +18,7 @@ from pydantic import Field
 from torch import Tensor
 
 from bothways.batch import IGNORED
+from bothways.config import nearest
 from bothways.errors import UsageError
 from bothways.metrics.bootstrap import Metric
 from bothways.metrics.classification import accuracy, f1, macro_f1, matthews
@@ -115,16 +116,23 @@ class Classify(SentenceTask[TextRecord]):
         return judged(truth, found, self.settings)
 
     @classmethod
-    def learn(cls, settings: ClassifySettings, records: Sequence[TextRecord]) -> ClassifySettings:
-        """Find the labels, and what each weighs."""
-        labels = settings.labels or tuple(labels_of(records))
-        weights = balanced(labels, records) if settings.balance else settings.weights
-        return settings.model_copy(update={"labels": labels, "weights": weights})
+    def survey(cls, settings: ClassifySettings, records: Sequence[TextRecord]) -> ClassifySettings:
+        """Find the labels."""
+        return settings.model_copy(update={"labels": settings.labels or labels_of(records)})
 
     @classmethod
-    def check(cls, settings: ClassifySettings, records: Sequence[TextRecord]) -> None:
-        """Refuse labels that training does not know."""
-        check_labels(records, settings.labels)
+    def learn(cls, settings: ClassifySettings, records: Sequence[TextRecord]) -> ClassifySettings:
+        """Find the labels, and what each weighs; raise `UsageError` for settings that do not go with the labels."""
+        settings = cls.survey(settings, records)
+        weights = balanced(settings.labels, records) if settings.balance else settings.weights
+        settings = settings.model_copy(update={"weights": weights})
+        check_settings(settings)
+        return settings
+
+    @classmethod
+    def check(cls, settings: ClassifySettings, record: TextRecord) -> None:
+        """Refuse a label that is not learned."""
+        check_labels(record, settings.labels)
 
     @classmethod
     def notes(cls, settings: ClassifySettings, records: Sequence[TextRecord]) -> list[str]:
@@ -132,11 +140,37 @@ class Classify(SentenceTask[TextRecord]):
         warning = imbalance(records)
         return [] if warning is None else [warning]
 
-    def baseline(self, records: Sequence[TextRecord], train: Sequence[TextRecord]) -> Mapping[str, float]:
+    def trivial(self, records: Sequence[TextRecord], train: Sequence[TextRecord]) -> Mapping[str, float]:
         """Return the metrics of always saying the most frequent label of the training records."""
         truth = np.array([self.number[str(record.label)] for record in records])
         most = self.number[Counter(str(record.label) for record in train).most_common(1)[0][0]]
         return judged(truth, np.full_like(truth, most), self.settings).metrics
+
+
+def check_settings(settings: ClassifySettings) -> None:
+    """Raise `UsageError` where the metric, the positive label or the weights do not go with the labels."""
+    labels, weights = settings.labels, settings.weights
+    if settings.positive is not None and settings.positive not in labels:
+        raise UsageError(
+            f"task.positive={settings.positive} is no label; {nearest(settings.positive, labels)}"
+        )
+    if settings.metric in ("f1", "f1_accuracy") and settings.metric not in about_one_label(settings):
+        raise UsageError(
+            f"task.metric={settings.metric} is about one label, and there are {len(labels)}; "
+            "set task.metric=macro_f1, or name it with task.positive and set task.metric=f1"
+        )
+    if weights and len(weights) != len(labels):
+        raise UsageError(
+            f"task.weights holds {len(weights)} numbers, and there are {len(labels)} labels; "
+            f"give one for each, in this order: {', '.join(labels)}"
+        )
+
+
+def about_one_label(settings: ClassifySettings) -> tuple[Measure, ...]:
+    """Return which metrics about one label can be taken: it is the last of two, or else must be named."""
+    if len(settings.labels) == 2:
+        return ("f1", "f1_accuracy")
+    return ("f1",) if settings.positive is not None else ()
 
 
 def judged(truth: np.ndarray, found: np.ndarray, settings: ClassifySettings) -> Judged:
@@ -147,15 +181,7 @@ def judged(truth: np.ndarray, found: np.ndarray, settings: ClassifySettings) -> 
     positive = settings.labels.index(settings.positive) if settings.positive else len(settings.labels) - 1
     all_labels, one_label = (truth, found), (truth == positive, found == positive)
     runs = dict.fromkeys(("accuracy", "matthews", "macro_f1"), all_labels)
-    if len(settings.labels) == 2 or settings.positive:
-        runs["f1"] = one_label
-    if len(settings.labels) == 2:
-        runs["f1_accuracy"] = one_label
-    if settings.metric not in runs:
-        raise UsageError(
-            f"task.metric={settings.metric} is about one label, and there are {len(settings.labels)}; "
-            "set task.metric=macro_f1, or name it with task.positive and set task.metric=f1"
-        )
+    runs |= dict.fromkeys(about_one_label(settings), one_label)
     ordered = {settings.metric: runs[settings.metric], **runs}
     metrics = {name: float(Classify.measures[name](*run)) for name, run in ordered.items()}
     return Judged(metrics, Classify.measures[settings.metric], runs[settings.metric])

@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from bothways.errors import DataError
+from bothways.errors import DataError, UsageError
 from bothways.metrics.bootstrap import Metric
 from bothways.metrics.correlation import pearson, spearman
 from bothways.metrics.retrieval import found_first, mean_reciprocal_rank, ranks
@@ -130,10 +130,13 @@ class Embed(Task[TextRecord]):
 
     @classmethod
     def learn(cls, settings: EmbedSettings, records: Sequence[TextRecord]) -> EmbedSettings:
-        """Find the range of the scores; raise `DataError` where all are one."""
+        """Find the range of the scores: where there is one, scores are learned, else which pairs belong together.
+
+        Raises `DataError` where all scores are one, `UsageError` for a range where no record has a score.
+        """
         scores = [float(record.label) for record in records if record.label is not None]
         if not scores:
-            return settings
+            return _without_range(settings)
         lowest = min(scores) if settings.lowest is None else settings.lowest
         highest = max(scores) if settings.highest is None else settings.highest
         if lowest >= highest:
@@ -143,12 +146,22 @@ class Embed(Task[TextRecord]):
             )
         return settings.model_copy(update={"lowest": lowest, "highest": highest})
 
-    def baseline(self, records: Sequence[TextRecord], train: Sequence[TextRecord]) -> Mapping[str, float]:
+    def trivial(self, records: Sequence[TextRecord], train: Sequence[TextRecord]) -> Mapping[str, float]:
         """Return the metrics of the share of words that two texts have in common."""
         words = SharedWords(*_sides(records))
         if records[0].label is not None:
             return judged_scores(records, words.of_pairs()).metrics
         return judged_ranks(ranks(words.with_all, *_sides(records))).metrics
+
+
+def _without_range(settings: EmbedSettings) -> EmbedSettings:
+    for name in ("lowest", "highest"):
+        if (value := getattr(settings, name)) is not None:
+            raise UsageError(
+                f"task.{name}={value:g} is about scores, and these pairs have none; name their column with "
+                f"columns.label, or leave task.{name} out"
+            )
+    return settings
 
 
 def contrastive(vectors: Tensor, same: Tensor, temperature: float) -> Tensor:

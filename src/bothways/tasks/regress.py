@@ -117,7 +117,7 @@ class Regress(SentenceTask[TextRecord]):
         unit = (float(numbers.std()) or 1.0) if settings.unit is None else settings.unit
         return settings.model_copy(update={"center": center, "unit": unit})
 
-    def baseline(self, records: Sequence[TextRecord], train: Sequence[TextRecord]) -> Mapping[str, float]:
+    def trivial(self, records: Sequence[TextRecord], train: Sequence[TextRecord]) -> Mapping[str, float]:
         """Return the metrics of always saying the same number: nothing correlates with that."""
         truth = np.array([float(str(record.label)) for record in records])
         return judged(truth, np.full_like(truth, self.center)).metrics

@@ -71,6 +71,11 @@ class Several(Objective):
         return {name: dataclasses.replace(loss, weight=self.weights()[name])}, memory
 
 
+def can_be_called(name: str) -> bool:
+    """Say whether one of several tasks may have a name: its parameters are found by it beside PyTorch's own names."""
+    return not hasattr(nn.ModuleDict(), name)
+
+
 def _named(part: Examples | Batch) -> str:
     assert isinstance(part, TaskExamples | TaskBatch)
     assert part.task is not None

@@ -29,6 +29,7 @@ from bothways.metrics.word_labels import label_counts, label_f1, word_accuracy
 from bothways.model.dtypes import at_least_float32
 from bothways.model.encoder import Encoder
 from bothways.records.labels import check_labels, labels_of
+from bothways.records.reading import BadRow
 from bothways.records.schemes import scheme_of
 from bothways.records.types import TaggedRecord
 from bothways.tasks.base import Judged, Prediction, Task, TaskSettings, classifier
@@ -190,6 +191,11 @@ class Tag(Task[TaggedRecord]):
 
     @classmethod
     def learn(cls, settings: TagSettings, records: Sequence[TaggedRecord]) -> TagSettings:
+        """Find what a survey does; how often words have which label decides nothing."""
+        return cls.survey(settings, records)
+
+    @classmethod
+    def survey(cls, settings: TagSettings, records: Sequence[TaggedRecord]) -> TagSettings:
         """Find the labels, and whether they mark entities; of each type of entity both labels are possible."""
         entities = settings.entities
         if entities is None:
@@ -207,11 +213,17 @@ class Tag(Task[TaggedRecord]):
         return known.model_copy(update={"labels": labels})
 
     @classmethod
-    def check(cls, settings: TagSettings, records: Sequence[TaggedRecord]) -> None:
-        """Refuse labels that training does not know."""
-        check_labels([converted(record, settings) for record in records], settings.labels)
+    def check(cls, settings: TagSettings, record: TaggedRecord) -> None:
+        """Refuse labels that are not learned, and such as mark no entities where these are learned."""
+        try:
+            known = replace(record, labels=tuple(gold(record, settings)))
+        except DataError as error:
+            raise BadRow(
+                record.where, "a label marks no entity, unlike the training records'", str(error)
+            ) from None
+        check_labels(known, settings.labels)
 
-    def baseline(self, records: Sequence[TaggedRecord], train: Sequence[TaggedRecord]) -> Mapping[str, float]:
+    def trivial(self, records: Sequence[TaggedRecord], train: Sequence[TaggedRecord]) -> Mapping[str, float]:
         """Return the metrics of the label that each word has most often in training; of all words, where it is new."""
         labels: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for record in train:
@@ -227,17 +239,15 @@ class Tag(Task[TaggedRecord]):
 def gold(record: TaggedRecord, settings: TagSettings) -> Labels:
     """Return a record's labels as they are learned: those of entities in IOB2; raise `DataError` for other ones."""
     labels = record.labels or ()
-    if not settings.entities:
-        return labels
-    try:
-        return to_iob2(labels)
-    except DataError as error:
-        raise DataError(f"{record.where}: {error}") from None
+    return to_iob2(labels) if settings.entities else labels
 
 
 def converted(record: TaggedRecord, settings: TagSettings) -> TaggedRecord:
-    """Return a record with its labels as they are learned."""
-    return replace(record, labels=tuple(gold(record, settings)))
+    """Return a record with its labels as they are learned; raise `DataError` with its row for other ones."""
+    try:
+        return replace(record, labels=tuple(gold(record, settings)))
+    except DataError as error:
+        raise DataError(f"{record.where}: {error}") from None
 
 
 def judged(truth: Sequence[Labels], found: Sequence[Labels], settings: TagSettings) -> Judged:
