@@ -8,20 +8,12 @@ from bothways.metrics.answers import AnswerScores, answer_scores, exact_match, n
 from bothways.metrics.bootstrap import Metric, Run, bootstrap, mean
 from bothways.metrics.classification import accuracy, f1, macro_f1, matthews
 from bothways.metrics.correlation import pearson, spearman
-from bothways.metrics.entities import (
-    Entity,
-    EntityReport,
-    EntityScores,
-    entities_in,
-    entity_counts,
-    entity_f1,
-    entity_report,
-)
+from bothways.metrics.entities import Entity, entities_in, entity_counts, entity_f1
 from bothways.metrics.grouped import mean_of_groups
 from bothways.metrics.holm import holm
 from bothways.metrics.interval import Interval, small_test_set
 from bothways.metrics.no_answer import Threshold, best_threshold, scores_at
-from bothways.metrics.paired import Comparison, compare, mcnemar
+from bothways.metrics.paired import Comparison, compare
 from bothways.metrics.retrieval import found_first, mean_reciprocal_rank, ranks
 from bothways.metrics.shared_words import SharedWords
 from bothways.metrics.student import student_interval, student_quantile
@@ -32,8 +24,6 @@ __all__ = [
     "AnswerScores",
     "Comparison",
     "Entity",
-    "EntityReport",
-    "EntityScores",
     "Interval",
     "Metric",
     "Run",
@@ -47,7 +37,6 @@ __all__ = [
     "entities_in",
     "entity_counts",
     "entity_f1",
-    "entity_report",
     "exact_match",
     "f1",
     "found_first",
@@ -56,7 +45,6 @@ __all__ = [
     "label_f1",
     "macro_f1",
     "matthews",
-    "mcnemar",
     "mean",
     "mean_of_groups",
     "mean_reciprocal_rank",
