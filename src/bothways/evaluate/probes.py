@@ -24,7 +24,7 @@ from bothways.evaluate.asking import Question, Subject, answers
 from bothways.evaluate.estimate import Estimate, estimate
 from bothways.evaluate.fill import BLANK, read_prompt
 from bothways.evaluate.printing import lines_of
-from bothways.evaluate.share import Share, share_of
+from bothways.metrics.share import Share, share_of
 
 ROWS = 64
 """Questions that are asked at a time."""

@@ -11,10 +11,11 @@ from bothways.metrics.correlation import pearson, spearman
 from bothways.metrics.entities import Entity, entities_in, entity_counts, entity_f1
 from bothways.metrics.grouped import mean_of_groups
 from bothways.metrics.holm import holm
-from bothways.metrics.interval import Interval, small_test_set
+from bothways.metrics.interval import Interval, mean_interval, small_test_set
 from bothways.metrics.no_answer import Threshold, best_threshold, scores_at
 from bothways.metrics.paired import Comparison, compare
 from bothways.metrics.retrieval import found_first, mean_reciprocal_rank, ranks
+from bothways.metrics.share import Share, mean_share, share_of
 from bothways.metrics.shared_words import SharedWords
 from bothways.metrics.student import student_interval, student_quantile
 from bothways.metrics.tag_schemes import to_iob2
@@ -27,6 +28,7 @@ __all__ = [
     "Interval",
     "Metric",
     "Run",
+    "Share",
     "SharedWords",
     "Threshold",
     "accuracy",
@@ -46,12 +48,15 @@ __all__ = [
     "macro_f1",
     "matthews",
     "mean",
+    "mean_interval",
     "mean_of_groups",
     "mean_reciprocal_rank",
+    "mean_share",
     "normalise",
     "pearson",
     "ranks",
     "scores_at",
+    "share_of",
     "small_test_set",
     "spearman",
     "student_interval",
