@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -32,6 +31,7 @@ def test_an_answer_costs_its_joint_probability_given_the_rest(tmp_path):
     assert said.groups["colours"].nats.mean == pytest.approx(exact[0], rel=1e-5)
     assert said.groups["plurals"].nats.mean == pytest.approx(exact[1], rel=1e-5)
     assert said.total.nats.mean == pytest.approx(np.mean(exact), rel=1e-5)
+    assert said.nats == pytest.approx(exact, rel=1e-5)
 
 
 def test_the_first_place_is_counted_for_answers_of_one_token(tmp_path):
@@ -84,9 +84,8 @@ def test_a_line_ends_at_a_newline_alone_and_files_may_be_packed(tmp_path):
 
 
 def test_a_probe_that_is_too_long_with_its_answer_is_named(tmp_path):
-    subject = toy_subject()
+    subject = toy_subject(max_positions=7)
     (probe,) = read_probes(written(tmp_path / "probes.jsonl", TWO))
-    subject.encoder.settings = SimpleNamespace(max_positions=7)
     with pytest.raises(DataError, match=r"line 1: with its answer the text has 6 tokens, .* reads 5 at most"):
         ask_probes(subject, toy_tokenizer(), [probe])
 

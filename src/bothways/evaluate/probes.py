@@ -60,6 +60,8 @@ class Probed:
     total: GroupScore
     groups: dict[str, GroupScore]
     """Each group, by name; empty where all probes are of one, or of none."""
+    nats: list[float]
+    """Of each answer, in the order of the probes."""
     answered_by: str | None = None
 
     def lines(self) -> list[str]:
@@ -124,7 +126,7 @@ def ask_probes(subject: Subject, tokenizer: Tokenizer, probes: Sequence[Probe]) 
         if len(laid_out[owner][1]) == 1:
             rank[owner] = int((scores[ordinary] > scores[truth[0]]).sum())
     groups = _grouped([probe.group for probe in probes], nats, rank)
-    return Probed(_score(nats, rank), groups, subject.objective.answered_by)
+    return Probed(_score(nats, rank), groups, nats.tolist(), subject.objective.answered_by)
 
 
 def _lay_out(subject: Subject, tokenizer: Tokenizer, probe: Probe) -> tuple[np.ndarray, tuple[int, ...]]:

@@ -12,12 +12,13 @@ from bothways.metrics.grouped import mean_of_groups
 from bothways.metrics.holm import holm
 from bothways.metrics.interval import Interval, mean_interval
 from bothways.metrics.paired import Comparison, compare
-from bothways.suites import zero_shot
+from bothways.suites import probing, zero_shot
 from bothways.tasks import TASKS
 
 MEASURES: dict[str, Mapping[str, Metric]] = {
     **{kind: task.measures for kind, (_, task) in TASKS.items()},
     zero_shot.KIND: {zero_shot.METRIC: mean_of_groups},
+    probing.KIND: probing.MEASURES,
 }
 """Kind of task → deciding metric → what computes it from the arrays of a result."""
 
