@@ -48,6 +48,14 @@ def test_a_span_that_stands_elsewhere_once_is_moved_and_any_other_is_bad(tmp_pat
         read(path, strict=True)
 
 
+@pytest.mark.parametrize("answers", [5, "Bob", {"text": ["Bob"], "answer_start": [8]}])
+def test_gold_spans_that_are_no_list_are_bad(answers, tmp_path):
+    path = squad(tmp_path, question("a", "Ada", 0), question("b", "", 0) | {"answers": answers})
+    found = read(path)
+    assert len(found.records) == 1
+    assert list(found.reading.bad) == ["the gold spans are no list of text and answer_start"]
+
+
 def test_unanswerable_questions_have_no_span_and_say_so(tmp_path):
     impossible = {"id": "n", "question": "Why?", "answers": [], "is_impossible": True}
     unmarked = {"id": "u", "question": "Why?", "answers": []}

@@ -183,6 +183,39 @@ def test_choices_may_be_named_columns_or_a_list(tmp_path):
         read(path, "choose")
 
 
+def multiple_choice(*answers):
+    rows = [{"question": f"{n}?", "choices": ["a", "b", "c", "d"], "answer": n} for n in answers]
+    return "\n".join(map(json.dumps, rows))
+
+
+def test_answers_are_numbered_from_0_where_any_of_them_is_0(tmp_path):
+    found = read(write(tmp_path, "mmlu.jsonl", multiple_choice(3, 0, 1, 2)), "choose")
+    assert [record.answer for record in found.records] == [3, 0, 1, 2]
+    assert "label: choose, 4 questions, answers numbered from 0" in shown(found)
+    swag = "ctx,ending0,ending1,ending2,label\nOn,a,b,c,1\nIn,a,b,c,0\n"
+    found = read(write(tmp_path, "swag.csv", swag), "choose", ColumnSettings(text="ctx"))
+    assert [record.answer for record in found.records] == [1, 0]
+
+
+def test_answers_are_numbered_from_1_otherwise_and_other_parts_of_a_set_alike(tmp_path):
+    found = read(write(tmp_path, "train.jsonl", multiple_choice(1, 4, 2)), "choose")
+    assert [record.answer for record in found.records] == [0, 3, 1]
+    assert "answers numbered from 1" in shown(found)
+    train = read(write(tmp_path, "train.jsonl", multiple_choice(0, 3)), "choose")
+    dev = write(tmp_path, "dev.jsonl", multiple_choice(1, 2))
+    assert [record.answer for record in records(dev, task="choose", columns=train.columns)] == [1, 2]
+    letters = read(write(tmp_path, "train.jsonl", multiple_choice("A", "B")), "choose")
+    assert "numbered" not in shown(letters)
+    assert letters.columns.answers_from is None
+
+
+def test_where_the_numbers_of_answers_begin_may_be_said(tmp_path):
+    path = write(tmp_path, "train.jsonl", multiple_choice(1, 2, 4))
+    found = read(path, "choose", ColumnSettings(answers_from=0))
+    assert [record.answer for record in found.records] == [1, 2]
+    assert found.reading.bad["the answer names none of the choices"].first == f"{path}, row 3 ('4')"
+
+
 def test_a_task_that_the_file_is_not_for_is_refused(tmp_path):
     with pytest.raises(UsageError, match="is a file to tag, not to classify"):
         read(write(tmp_path, "a.conll", "He O\n"), "classify")

@@ -118,6 +118,20 @@ def test_rows_that_do_not_parse_are_counted_by_reason(tmp_path):
     }
 
 
+def test_a_header_within_a_file_is_a_bad_row(tmp_path):
+    path = write(tmp_path, "joined.csv", "text,label\na,1\ntext, label\ntext,0\n")
+    reading = Reading(path)
+    assert read_table(Path(path), reading).cells("text") == ["a", "text"]
+    assert reading.bad["it is a header within the file"].first == f"{path}, row 3"
+
+
+def test_a_lone_carriage_return_in_a_cell_costs_its_row_alone(tmp_path):
+    path = write(tmp_path, "a.csv", 'text,label\na\rb,1\n"c\rd",0\ne,1\n')
+    reading = Reading(path)
+    assert read_table(Path(path), reading).cells("text") == ["c\rd", "e"]
+    assert reading.bad["the row is not valid CSV"].count == 1
+
+
 def test_rows_of_varying_length_are_numbered_from_both_ends(tmp_path):
     table = read(write(tmp_path, "sts.csv", "a,5.0,b\nc,1.2,d,from,there\n"), header="no")
     first, second = table.rows
@@ -137,6 +151,8 @@ def test_rows_of_varying_length_are_numbered_from_both_ends(tmp_path):
         ([["good", "1"], ["bad", "0"]], (), False),
         ([["so good", "positive"], ["so bad", "negative"], ["nice", "positive"]], (), False),
         ([["label", "a"], ["label", "b"]], (), False),  # names do not occur below themselves
+        ([["text", "label"], ["good", "pos"], ["text", "pos"]], (), True),  # two known names are no chance
+        ([["body", "label"], ["good", "pos"], ["body", "label"]], (), True),  # files that were joined
         ([["body", "tone"], ["x", "y"]], ("tone",), True),
         ([["body", "tone"], ["x", "y"]], ("other",), False),
     ],

@@ -97,6 +97,19 @@ def test_characters_come_a_line_each_a_sentence_a_line_and_as_json(name, content
     assert read(path).reading.scheme == "BMES"
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.conll", "\u3000\tO\nMia\tB-PER\n"),
+        ("a.txt", "\u3000 O\nMia B-PER\n"),
+        ("a.char.bmes", "\u3000 Mia\tO B-PER\n"),
+        ("a.jsonl", '{"tokens": ["\u3000", "Mia"], "tags": ["O", "B-PER"]}\n'),
+    ],
+)
+def test_a_space_of_unicode_is_a_word(name, content, tmp_path):
+    assert sentences(write(tmp_path, name, content)) == [(("\u3000", "Mia"), ("O", "B-PER"))]
+
+
 def test_a_sentence_with_a_bad_line_is_left_out_as_a_whole(tmp_path):
     path = write(tmp_path, "a.conll", "He O\nsat\n\nIt O\nis O\n\nNo\t\n")
     found = read(path)

@@ -138,13 +138,27 @@ def test_damaged_files_are_named_and_never_fatal(tmp_path, name):
     assert name in report.unreadable_files[0]
 
 
-def test_a_download_that_was_cut_off_gives_what_it_holds(tmp_path):
+@pytest.mark.parametrize("ending", [".gz", ".zst"])
+def test_a_download_that_was_cut_off_gives_what_it_holds(tmp_path, ending):
     text = "\n".join(f"line {number}" for number in range(100_000))
-    content = gzip.compress(text.encode())
-    (tmp_path / "a.txt.gz").write_bytes(content[: len(content) // 2])
+    content = PACKERS[ending](text.encode())
+    (tmp_path / f"a.txt{ending}").write_bytes(content[: len(content) // 2])
     texts, report = read(tmp_path)
     assert texts[0].startswith("line 0\nline 1\n")
-    assert report.unreadable_files
+    assert len(report.unreadable_files) == 1
+
+
+def test_a_file_of_several_zstd_frames_is_read_to_its_end(tmp_path):
+    first, second = (zstandard.compress(b"line\n" * count) for count in (10_000, 1))
+    skippable = b"\x50\x2a\x4d\x18" + (4).to_bytes(4, "little") + b"note"
+    whole = first + skippable + zstandard.compress(b"") + second
+    for name, content in {"a": whole, "b": whole[:-1], "c": first + first[:3]}.items():
+        (tmp_path / f"{name}.txt.zst").write_bytes(content)
+    texts, report = read(tmp_path)
+    assert [text.count("line") for text in texts] == [10_001, 10_000]
+    assert [each.partition(": ")[2] for each in report.unreadable_files] == [
+        "the file ends within a frame"
+    ] * 2
 
 
 def test_empty_files_and_exact_duplicates_are_counted(tmp_path):

@@ -14,6 +14,7 @@ from bothways.evaluate.heldout import (
 from bothways.evaluate.minimal_pairs import MinimalPairs, MinimalPairSettings, minimal_pairs
 from bothways.evaluate.pair_files import MinimalPair, read_pairs
 from bothways.evaluate.printing import lines_of
+from bothways.evaluate.probes import Probe, Probed, ask_probes, read_probes
 from bothways.evaluate.score import Score, held_out_table, score_documents, score_texts
 from bothways.evaluate.unigram import unigram_nats
 from bothways.evaluate.windows import Documents, HeldOutText
@@ -28,11 +29,14 @@ __all__ = [
     "MinimalPair",
     "MinimalPairSettings",
     "MinimalPairs",
+    "Probe",
+    "Probed",
     "Question",
     "Sample",
     "Score",
     "Subject",
     "answers",
+    "ask_probes",
     "draw_sample",
     "estimate",
     "fill_blanks",
@@ -42,6 +46,7 @@ __all__ = [
     "measure",
     "minimal_pairs",
     "read_pairs",
+    "read_probes",
     "score_documents",
     "score_texts",
     "unigram_nats",

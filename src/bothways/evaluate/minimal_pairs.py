@@ -19,8 +19,8 @@ from bothways.evaluate.asking import Subject
 from bothways.evaluate.pair_files import MinimalPair
 from bothways.evaluate.printing import lines_of
 from bothways.evaluate.sentences import WAYS, SentenceSettings, sentence_nats
-from bothways.evaluate.share import Share, mean_share, share_of
 from bothways.evaluate.windows import SPECIALS
+from bothways.metrics.share import Share, mean_share, share_of
 
 
 class MinimalPairSettings(SentenceSettings):

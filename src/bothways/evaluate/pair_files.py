@@ -6,14 +6,14 @@
 own may leave them out: the file's name is then the paradigm.
 """
 
-import json
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bothways.errors import DataError
-from bothways.text.readers import files_under, kind_of, opened
+from bothways.evaluate.json_lines import read_json_lines
+from bothways.text.readers import files_under, kind_of
 
 
 @dataclass(frozen=True)
@@ -46,29 +46,11 @@ def read_pairs(place: Path) -> list[MinimalPair]:
 
 
 def _pairs_of(file: Path) -> list[MinimalPair]:
-    damage: list[Exception] = []
-    pairs: list[MinimalPair] = []
-    try:
-        with opened(file, damage) as stream:
-            for number, line in enumerate(stream, 1):
-                if line.strip() and not damage:
-                    pairs.append(_pair(line, f"{file.name}, line {number}", file.name.partition(".")[0]))
-    except OSError as error:
-        damage.append(error)
-    if damage:
-        raise DataError(f"{file} is damaged after {len(pairs):,} pairs: {damage[0]}; get the file again")
-    if not pairs:
-        raise DataError(f"{file} holds no pair; give sentence_good and sentence_bad in each line")
-    return pairs
+    rows = read_json_lines(file, "pair", "sentence_good and sentence_bad")
+    return [_pair(row, where, file.name.partition(".")[0]) for where, row in rows]
 
 
-def _pair(line: bytes, where: str, paradigm: str) -> MinimalPair:
-    try:
-        row = json.loads(line.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{where}: not a JSON object ({error}); give one pair a line") from None
-    if not isinstance(row, dict):
-        raise DataError(f"{where}: not a JSON object; give one pair a line")
+def _pair(row: dict[str, Any], where: str, paradigm: str) -> MinimalPair:
     good, bad = (_sentence(row, name, where) for name in ("sentence_good", "sentence_bad"))
     named = row.get("UID") or paradigm
     # One of BLiMP's files says "syntax/semantics" where its siblings say "syntax_semantics".

@@ -4,10 +4,9 @@
 
 A blank stands for the whole answer, however many tokens a tokenizer makes of it. What it costs jointly compares across
 tokenizers: the tokens of the answer from left to right, each given the rest of the sentence and those before it. How
-far up the answer stands among all tokens is defined where it is one token.
+far up the answer stands among all tokens is defined where it is one token. `group` may be left out.
 """
 
-import json
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,9 +21,11 @@ from tokenizers import Tokenizer
 from bothways.errors import DataError, UsageError
 from bothways.evaluate.asking import Question, Subject, answers
 from bothways.evaluate.estimate import Estimate, estimate
-from bothways.evaluate.fill import BLANK, read_prompt
+from bothways.evaluate.fill import BLANK
+from bothways.evaluate.json_lines import read_json_lines
 from bothways.evaluate.printing import lines_of
-from bothways.evaluate.share import Share, share_of
+from bothways.evaluate.windows import SPECIALS
+from bothways.metrics.share import Share, share_of
 
 ROWS = 64
 """Questions that are asked at a time."""
@@ -37,7 +38,7 @@ class Probe:
     where: str
     text: str
     answer: str
-    group: str
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,11 @@ class GroupScore:
 class Probed:
     """What a model says of probes."""
 
+    total: GroupScore
     groups: dict[str, GroupScore]
-    """All probes first, then each group where there are several."""
+    """Each group, by name; empty where all probes are of one, or of none."""
+    nats: list[float]
+    """Of each answer, in the order of the probes."""
     answered_by: str | None = None
 
     def lines(self) -> list[str]:
@@ -66,7 +70,7 @@ class Probed:
         table.add_column("group")
         for heading in ("probes", "nats an answer", "of one token", "first, %", "among five, %"):
             table.add_column(heading, justify="right")
-        for name, score in self.groups.items():
+        for name, score in [("all probes", self.total), *self.groups.items()]:
             single = "–" if score.first is None else f"{score.first.count:,}"
             table.add_row(
                 name,
@@ -80,25 +84,12 @@ class Probed:
 
 
 def read_probes(path: Path) -> list[Probe]:
-    """Return the probes of a file of JSON lines; raise `DataError`, with the line, at the first that is none."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}; give a file of JSON lines") from None
-    probes = [
-        _probe(line, f"{path.name}, line {number}") for number, line in enumerate(lines, 1) if line.strip()
-    ]
-    if not probes:
-        raise DataError(f"{path} holds no probe; give JSON lines with text and answer")
-    return probes
+    """Return the probes of a file of JSON Lines (.gz, .zst); raise `DataError` at the first line that is none."""
+    return [_probe(row, where) for where, row in read_json_lines(path, "probe", "text and answer")]
 
 
-def _probe(line: str, where: str) -> Probe:
-    try:
-        values: Any = json.loads(line)
-    except ValueError as error:
-        raise DataError(f"{where} is not JSON: {error}; correct the line") from None
-    text, answer = (values.get(name) if isinstance(values, dict) else None for name in ("text", "answer"))
+def _probe(row: dict[str, Any], where: str) -> Probe:
+    text, answer = row.get("text"), row.get("answer")
     if not isinstance(text, str) or not isinstance(answer, str) or not answer.strip():
         raise DataError(f"{where}: a probe needs text and answer; correct the line")
     if text.count(BLANK) != 1:
@@ -106,7 +97,8 @@ def _probe(line: str, where: str) -> Probe:
             f"{where}: the text has {text.count(BLANK)} blanks; put {BLANK} once, where the answer belongs"
         )
     text, answer = (unicodedata.normalize("NFC", each) for each in (text, answer.strip()))
-    return Probe(where, text, answer, str(values.get("group", "all")))
+    group = row.get("group")
+    return Probe(where, text, answer, None if group is None else str(group))
 
 
 def ask_probes(subject: Subject, tokenizer: Tokenizer, probes: Sequence[Probe]) -> Probed:
@@ -133,7 +125,8 @@ def ask_probes(subject: Subject, tokenizer: Tokenizer, probes: Sequence[Probe]) 
         nats[owner] -= float(scores[truth[0]])
         if len(laid_out[owner][1]) == 1:
             rank[owner] = int((scores[ordinary] > scores[truth[0]]).sum())
-    return Probed(_grouped([probe.group for probe in probes], nats, rank), subject.objective.answered_by)
+    groups = _grouped([probe.group for probe in probes], nats, rank)
+    return Probed(_score(nats, rank), groups, nats.tolist(), subject.objective.answered_by)
 
 
 def _lay_out(subject: Subject, tokenizer: Tokenizer, probe: Probe) -> tuple[np.ndarray, tuple[int, ...]]:
@@ -145,15 +138,19 @@ def _lay_out(subject: Subject, tokenizer: Tokenizer, probe: Probe) -> tuple[np.n
     ids = np.array(tokens.ids, dtype=np.int32)
     if not blanks or subject.vocabulary.is_special[ids[list(blanks)]].any():
         raise DataError(f"{probe.where}: the vocabulary has no {probe.answer!r}; leave the probe out")
-    read_prompt(subject, tokenizer, probe.text)  # refuses what is too long
+    if subject.longest is not None and len(ids) + SPECIALS > subject.longest:
+        raise DataError(
+            f"{probe.where}: with its answer the text has {len(ids)} tokens, but this model reads "
+            f"{subject.longest - SPECIALS} at most; leave the probe out"
+        )
     return ids, blanks
 
 
-def _grouped(groups: Sequence[str], nats: np.ndarray, rank: np.ndarray) -> dict[str, GroupScore]:
+def _grouped(groups: Sequence[str | None], nats: np.ndarray, rank: np.ndarray) -> dict[str, GroupScore]:
     names = list(dict.fromkeys(groups))
-    chosen = {"all": np.ones(len(groups), dtype=bool)}
-    if len(names) > 1:
-        chosen |= {name: np.array([group == name for group in groups]) for name in names}
+    if len(names) == 1:
+        return {}
+    chosen = {name: np.array([group == name for group in groups]) for name in names if name is not None}
     return {name: _score(nats[which], rank[which]) for name, which in chosen.items()}
 
 

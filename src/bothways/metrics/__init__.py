@@ -8,21 +8,14 @@ from bothways.metrics.answers import AnswerScores, answer_scores, exact_match, n
 from bothways.metrics.bootstrap import Metric, Run, bootstrap, mean
 from bothways.metrics.classification import accuracy, f1, macro_f1, matthews
 from bothways.metrics.correlation import pearson, spearman
-from bothways.metrics.entities import (
-    Entity,
-    EntityReport,
-    EntityScores,
-    entities_in,
-    entity_counts,
-    entity_f1,
-    entity_report,
-)
+from bothways.metrics.entities import Entity, entities_in, entity_counts, entity_f1
 from bothways.metrics.grouped import mean_of_groups
 from bothways.metrics.holm import holm
-from bothways.metrics.interval import Interval, small_test_set
+from bothways.metrics.interval import Interval, mean_interval, small_test_set
 from bothways.metrics.no_answer import Threshold, best_threshold, scores_at
-from bothways.metrics.paired import Comparison, compare, mcnemar
+from bothways.metrics.paired import Comparison, compare
 from bothways.metrics.retrieval import found_first, mean_reciprocal_rank, ranks
+from bothways.metrics.share import Share, mean_share, share_of
 from bothways.metrics.shared_words import SharedWords
 from bothways.metrics.student import student_interval, student_quantile
 from bothways.metrics.tag_schemes import to_iob2
@@ -32,11 +25,10 @@ __all__ = [
     "AnswerScores",
     "Comparison",
     "Entity",
-    "EntityReport",
-    "EntityScores",
     "Interval",
     "Metric",
     "Run",
+    "Share",
     "SharedWords",
     "Threshold",
     "accuracy",
@@ -47,7 +39,6 @@ __all__ = [
     "entities_in",
     "entity_counts",
     "entity_f1",
-    "entity_report",
     "exact_match",
     "f1",
     "found_first",
@@ -56,14 +47,16 @@ __all__ = [
     "label_f1",
     "macro_f1",
     "matthews",
-    "mcnemar",
     "mean",
+    "mean_interval",
     "mean_of_groups",
     "mean_reciprocal_rank",
+    "mean_share",
     "normalise",
     "pearson",
     "ranks",
     "scores_at",
+    "share_of",
     "small_test_set",
     "spearman",
     "student_interval",

@@ -1,11 +1,10 @@
-"""Named entities: precision, recall and F1 of whole entities in strict IOB2, as CoNLL and seqeval count them.
+"""Named entities: F1 of whole entities in strict IOB2, as CoNLL and seqeval count them.
 
 An entity begins with `B-TYPE` and goes on with `I-` of the same type. An `I-` that continues nothing belongs to no
 entity, in truth as in prediction; labelled files of other schemes go through `tag_schemes.to_iob2` first. An entity is
 right if its type, its first and its last word are.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -25,25 +24,6 @@ class Entity:
     type: str
     start: int
     end: int
-
-
-@dataclass(frozen=True)
-class EntityScores:
-    """Shares of entities: of those found (precision), of those wanted (recall), and of both (F1)."""
-
-    precision: float
-    recall: float
-    f1: float
-    wanted: int
-    """How many entities the truth has."""
-
-
-@dataclass(frozen=True)
-class EntityReport:
-    """Scores over all entities, and of each type."""
-
-    total: EntityScores
-    types: dict[str, EntityScores]
 
 
 def entities_in(tags: Tags) -> list[Entity]:
@@ -79,24 +59,6 @@ def entity_f1(counts: np.ndarray) -> np.ndarray:
     """Return micro F1, [...], of counts int [..., sentences, 3]; 0 where there is no entity anywhere."""
     right, found, wanted = np.moveaxis(counts.sum(axis=-2), -1, 0)
     return ratio(2 * right, found + wanted)
-
-
-def entity_report(truth: Iterable[Tags], predicted: Iterable[Tags]) -> EntityReport:
-    """Return micro precision, recall and F1, over all entities and of each type that occurs, by name.
-
-    Raise `ValueError` where truth and prediction differ in sentences or words.
-    """
-    right, found, wanted = Counter[str](), Counter[str](), Counter[str]()
-    for gold, guessed in _paired(truth, predicted):
-        right.update(entity.type for entity in gold & guessed)
-        found.update(entity.type for entity in guessed)
-        wanted.update(entity.type for entity in gold)
-    types = {name: _scores(right[name], found[name], wanted[name]) for name in sorted(found | wanted)}
-    return EntityReport(_scores(right.total(), found.total(), wanted.total()), types)
-
-
-def _scores(right: int, found: int, wanted: int) -> EntityScores:
-    return EntityScores(ratio(right, found), ratio(right, wanted), ratio(2 * right, found + wanted), wanted)
 
 
 def _paired(truth: Iterable[Tags], predicted: Iterable[Tags]) -> list[tuple[set[Entity], set[Entity]]]:

@@ -1,6 +1,7 @@
 """A score with its uncertainty, and a warning where the test set is too small to say much."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 NORMAL_QUANTILE = 1.959963984540054
@@ -31,6 +32,17 @@ class Interval:
 
     def __str__(self) -> str:
         return format(self)
+
+
+def mean_interval(intervals: Sequence[Interval]) -> Interval:
+    """Return the mean of independent scores; that of one is itself.
+
+    The distances of their limits add up in squares (MOVER: Zou and Donner 2008).
+    """
+    value = math.fsum(each.value for each in intervals) / len(intervals)
+    below = math.hypot(*(each.value - each.low for each in intervals)) / len(intervals)
+    above = math.hypot(*(each.high - each.value for each in intervals)) / len(intervals)
+    return Interval(value, value - below, value + above)
 
 
 def small_test_set(count: int) -> str | None:

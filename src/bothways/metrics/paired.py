@@ -50,18 +50,6 @@ def compare(
     return Comparison(interval, _exchange_test(difference, pairs, resamples, np.random.default_rng(seed)))
 
 
-def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the exact two-sided p-value of McNemar's test: bool [examples], where each model is right.
-
-    Only examples that one model alone answers speak, each like the toss of a coin (McNemar 1947). It is what
-    `compare(accuracy, ...)` approaches with ever more resamples.
-    """
-    from scipy.stats import binomtest  # a second that only those pay who ask for it
-
-    ours, theirs = int(np.sum(first & ~second)), int(np.sum(second & ~first))
-    return float(binomtest(ours, ours + theirs).pvalue) if ours + theirs else 1.0
-
-
 def _exchange_test(
     difference: Metric, pairs: Sequence[Run], resamples: int, rng: np.random.Generator
 ) -> float:

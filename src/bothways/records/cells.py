@@ -7,13 +7,11 @@ from typing import Any
 from bothways.text.cleaning import clean
 from bothways.text.report import CorpusReport
 
-_UNCOUNTED = CorpusReport()
-"""Repairs are counted in corpora only; a labelled text is too small for them to matter."""
-
 
 def tidy(text: str) -> str:
     """Return a text as pretraining sees it: NFC, newlines as line ends, no NUL, lone surrogate or outer space."""
-    return unicodedata.normalize("NFC", clean(text, _UNCOUNTED)).strip()
+    # Repairs are counted in corpora only; a labelled text is too small for them to matter.
+    return unicodedata.normalize("NFC", clean(text, CorpusReport())).strip()
 
 
 def text_in(value: Any) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bothways.records.cells import text_in
-from bothways.records.columns import Columns
+from bothways.records.columns import Columns, Start
 from bothways.records.contents import text_of
 from bothways.records.options import choice_index
 from bothways.records.reading import BadRow, Reading
@@ -33,7 +33,8 @@ def read_choices(
     With `labelled` unset the answer may be missing. Letters and numbers count every cell; an empty one is no choice.
     """
     asked = (_of_row(reading.at(row.number), row, columns) for row in table.rows)
-    return reading.good(asked, lambda item: _record(item, labelled))
+    start: Start = 1 if columns.answers_from is None else columns.answers_from
+    return reading.good(asked, lambda item: _record(item, labelled, start))
 
 
 def read_race(path: Path, reading: Reading, labelled: bool = True) -> list[ChoiceRecord]:
@@ -69,7 +70,7 @@ def _of_row(where: str, row: Row, columns: Columns) -> _Asked:
     return _Asked(where, cell(columns.pair), cell(columns.text), options, cell(columns.label))
 
 
-def _record(asked: _Asked, labelled: bool) -> ChoiceRecord:
+def _record(asked: _Asked, labelled: bool, start: Start = 1) -> ChoiceRecord:
     passage, question, answer = text_in(asked.passage), text_in(asked.question), text_in(asked.answer).upper()
     texts = [text_in(option) for option in asked.options] if isinstance(asked.options, list) else []
     choices = tuple(text for text in texts if text)
@@ -79,7 +80,7 @@ def _record(asked: _Asked, labelled: bool) -> ChoiceRecord:
         raise BadRow(asked.where, "there are not two choices")
     if not answer and not labelled:
         return ChoiceRecord(asked.where, passage, question, choices)
-    index = choice_index(answer)
+    index = choice_index(answer, start)
     if index is None or index >= len(texts) or not texts[index]:
         raise BadRow(asked.where, "the answer names none of the choices", repr(answer))
     # Only this row's full cells count from here on: one with three choices may leave any cell empty.

@@ -1,7 +1,7 @@
 """Which columns of a table are the text and the label, as the user sets and sees them."""
 
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 from bothways.config import Settings, nearest
 from bothways.errors import UsageError
@@ -10,6 +10,9 @@ from bothways.records.table import Column, Header, Table
 from bothways.records.types import Task
 
 _EXAMPLE_CHARACTERS = 24
+
+Start = Literal[0, 1]
+"""What the first of several is numbered with."""
 
 
 class ColumnSettings(Settings):
@@ -28,6 +31,8 @@ class ColumnSettings(Settings):
     """The class, score, tag or right answer."""
     header: Header = "auto"
     """Whether the first row of csv, tsv and txt files holds names: guessed (auto), yes or no."""
+    answers_from: Start | None = None
+    """Of multiple choice: the number that names the first choice; guessed: 0 where any answer is 0, else 1."""
 
     @property
     def named(self) -> list[Column]:
@@ -37,19 +42,24 @@ class ColumnSettings(Settings):
 
 @dataclass(frozen=True)
 class Columns:
-    """What is read from where. `seen` says what the labels are: "2 labels"."""
+    """What is read from where."""
 
     task: Task
     text: Column
     pair: Column | None = None
     label: Column | None = None
     choices: tuple[Column, ...] = ()
+    answers_from: Start | None = None
+    """The number of the first choice; None where answers are letters."""
     seen: str = ""
+    """What the labels are: "2 labels"."""
 
     def settings(self, is_named: bool) -> ColumnSettings:
         """Return what reads the same columns of another file."""
         header: Header = "yes" if is_named else "no"
-        return ColumnSettings(text=self.text, pair=self.pair, label=self.label, header=header)
+        return ColumnSettings(
+            text=self.text, pair=self.pair, label=self.label, header=header, answers_from=self.answers_from
+        )
 
     def line(self) -> str:
         """Return one sentence for the user: "reads column 'sentence' as text, 'label' as label: classify, 2 labels"."""

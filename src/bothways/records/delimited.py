@@ -54,7 +54,8 @@ def csv_rows(text: str, reading: Reading) -> Iterator[NumberedCells]:
 
 def delimiter_of(text: str) -> str:
     """Return which of , ; tab | cuts the first rows into most evenly many cells; a comma if none cuts the first."""
-    sample = "\n".join(text.split("\n", _SAMPLE_ROWS)[:_SAMPLE_ROWS])
+    # csv takes a lone carriage return for the end of a row and refuses what follows it.
+    sample = "\n".join(text.split("\n", _SAMPLE_ROWS)[:_SAMPLE_ROWS]).replace("\r", " ")
     evenness = {delimiter: _evenness(sample, delimiter) for delimiter in _DELIMITERS}
     return max(evenness, key=lambda delimiter: evenness[delimiter])
 
@@ -69,15 +70,15 @@ def _evenness(sample: str, delimiter: str) -> int:
 def has_header(rows: Sequence[Sequence[str]], wanted: frozenset[str] = frozenset()) -> bool:
     """Whether the first row holds names: one that is wanted, one that is known, or a word above numbers alone.
 
-    A cell that occurs again below it is a value, not a name, unless it is wanted.
+    A cell that occurs again below it is a value, not a name, unless it is wanted or two of them are known: a text may
+    well be "text". A row that is the first one again, as where files were joined, says nothing.
     """
     first = [cell.strip() for cell in rows[0]]
-    if not wanted.isdisjoint(first):
+    known = sum(cell.lower() in KNOWN for cell in first)
+    if not wanted.isdisjoint(first) or known > 1:
         return True
-    below = [
-        [row[column].strip() for row in rows[1:_SAMPLE_ROWS] if column < len(row)]
-        for column in range(len(first))
-    ]
+    others = [row for row in rows[1:_SAMPLE_ROWS] if row != rows[0]]
+    below = [[row[column].strip() for row in others if column < len(row)] for column in range(len(first))]
     if any(name and name in cells for name, cells in zip(first, below, strict=True)):
         return False
     is_above_numbers = (
@@ -85,7 +86,7 @@ def has_header(rows: Sequence[Sequence[str]], wanted: frozenset[str] = frozenset
         for name, cells in zip(first, below, strict=True)
         if name
     )
-    return any(cell.lower() in KNOWN for cell in first) or any(is_above_numbers)
+    return known > 0 or any(is_above_numbers)
 
 
 def _are_numbers(cells: Sequence[str]) -> bool:

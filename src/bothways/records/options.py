@@ -4,16 +4,18 @@ from collections.abc import Collection
 
 from bothways.records import names
 from bothways.records.cells import text_in
-from bothways.records.columns import Columns, ColumnSettings
+from bothways.records.columns import Columns, ColumnSettings, Start
 from bothways.records.table import Column, Table
 
 _LETTERS = tuple("ABCDEFGH")
-_NUMBERS = tuple("12345678")
+_NUMBERS = tuple("012345678")
 
 
-def choice_index(answer: str) -> int | None:
-    """Return the place, from 0, of the choice that a letter from A to H or a number from 1 names; else None."""
-    return next((known.index(answer) for known in (_LETTERS, _NUMBERS) if answer in known), None)
+def choice_index(answer: str, start: Start = 1) -> int | None:
+    """Return the place, from 0, of the choice that a letter from A to H or a number from `start` names; else None."""
+    if answer in _LETTERS:
+        return _LETTERS.index(answer)
+    return _NUMBERS.index(answer) - start if answer in _NUMBERS[start:] else None
 
 
 def choice_columns(table: Table, settings: ColumnSettings, is_sure: bool, labelled: bool) -> Columns | None:
@@ -30,7 +32,9 @@ def choice_columns(table: Table, settings: ColumnSettings, is_sure: bool, labell
     has_choices = options is not None or len(choices) > 1
     if not has_choices or not (is_sure or _are_answers(table, label)):
         return None
-    return Columns("choose", text, settings.pair, label, choices, f"{len(table.rows):,} questions")
+    start = _start(table, label) if settings.answers_from is None else settings.answers_from
+    seen = f"{len(table.rows):,} questions" + ("" if start is None else f", answers numbered from {start}")
+    return Columns("choose", text, settings.pair, label, choices, start, seen)
 
 
 def named_in(wanted: Collection[str], columns: Collection[Column]) -> str | None:
@@ -50,8 +54,20 @@ def _question_and_answer(table: Table, settings: ColumnSettings) -> tuple[Column
 
 
 def _are_answers(table: Table, label: Column | None) -> bool:
-    answers = {text_in(cell).upper() for cell in table.cells(label)} - {""} if label is not None else set()
-    return not answers.isdisjoint(_LETTERS) and all(choice_index(answer) is not None for answer in answers)
+    answers = _answers(table, label)
+    return not answers.isdisjoint(_LETTERS) and answers <= {*_LETTERS, *_NUMBERS}
+
+
+def _start(table: Table, label: Column | None) -> Start | None:
+    """Return where the numbers of a whole file begin: a row with 1 alone cannot say; None without any number."""
+    answers = _answers(table, label)
+    if answers.isdisjoint(_NUMBERS):
+        return None
+    return 0 if "0" in answers else 1
+
+
+def _answers(table: Table, label: Column | None) -> set[str]:
+    return {text_in(cell).upper() for cell in table.cells(label)} - {""} if label is not None else set()
 
 
 def _between(

@@ -46,6 +46,8 @@ def _record(file: str, asked: tuple[str, Any, Any], labelled: bool) -> QuestionR
         raise BadRow(where, "the question or its passage is empty")
     is_impossible = bool(question.get("is_impossible"))
     golds = [] if is_impossible else question.get("answers") or []
+    if not isinstance(golds, list):
+        raise BadRow(where, "the gold spans are no list of text and answer_start", repr(golds))
     if labelled and not golds and not is_impossible:
         raise BadRow(where, "there is no gold span, and the question is not marked is_impossible")
     answers = tuple(_span(where, passage, gold) for gold in golds)

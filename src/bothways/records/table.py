@@ -85,6 +85,9 @@ def read_table(path: Path, reading: Reading, header: Header = "auto", names: Ite
 def _under_header(found: list[tuple[int, list[str]]], reading: Reading) -> Iterator[Row]:
     names = tuple(name.strip() for name in found[0][1])
     for number, cells in found[1:]:
+        if tuple(cell.strip() for cell in cells) == names:
+            reading.reject(BadRow(reading.at(number), "it is a header within the file"))
+            continue
         if len(cells) > len(names):
             shown = f"{len(cells)}, {len(names)} in the header"
             reading.reject(BadRow(reading.at(number), "the row has more columns than the header", shown))

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bothways.config import nearest
 from bothways.errors import UsageError
-from bothways.records.cells import text_in, tidy
+from bothways.records.cells import text_in
 from bothways.records.columns import Columns, ColumnSettings
 from bothways.records.contents import text_of
 from bothways.records.reading import BadRow, Reading
@@ -22,6 +22,7 @@ CONLLU_COLUMNS = {
 """The columns of CoNLL-U (universaldependencies.org/format.html)."""
 
 # Only these: other spaces of Unicode are words of some sets.
+_BETWEEN = " \t\r"
 _SPACES = re.compile("[ \t]+")
 _TAG = re.compile(r"O|[BIMESLU]-\S+")
 _SNIFFED_LINES = 200
@@ -42,7 +43,7 @@ class _Cells(NamedTuple):
 def looks_tagged(text: str) -> bool:
     """Whether every line of a text's beginning ends with an entity label, as no ordinary table does."""
     lines = [line for line in text.split("\n", _SNIFFED_LINES)[:_SNIFFED_LINES] if line.strip()]
-    cells = [_SPACES.split(line.strip()) for line in lines]
+    cells = [_SPACES.split(line.strip(_BETWEEN)) for line in lines]
     return bool(cells) and all(len(line) > 1 and _TAG.fullmatch(line[-1]) is not None for line in cells)
 
 
@@ -72,17 +73,24 @@ def read_lists(table: Table, columns: Columns, reading: Reading, labelled: bool 
 
 
 def _of_lists(where: str, row: Row, columns: Columns, labelled: bool) -> TaggedRecord:
-    words = row[columns.text] if row.has(columns.text) else None
+    given = row[columns.text] if row.has(columns.text) else None
     labels = row[columns.label] if columns.label is not None and row.has(columns.label) else None
-    if not isinstance(words, list) or not words or not all(map(text_in, words)):
+    words = tuple(map(_word, given)) if isinstance(given, list) else ()
+    if not words or not all(words):
         raise BadRow(where, "the words are no list, or one of them is empty")
     if labels is None and not labelled:
-        return TaggedRecord(where, tuple(map(text_in, words)))
+        return TaggedRecord(where, words)
     if not isinstance(labels, list) or len(labels) != len(words):
         raise BadRow(where, "there are not as many labels as words")
     if not all(map(text_in, labels)):
         raise BadRow(where, "the label of a word is empty")
-    return TaggedRecord(where, tuple(map(text_in, words)), tuple(map(text_in, labels)))
+    return TaggedRecord(where, words, tuple(map(text_in, labels)))
+
+
+def _word(cell: Any) -> str:
+    """Return a word as pretraining sees it; what is a space of Unicode and nothing else is a word as it is."""
+    is_space = isinstance(cell, str) and cell.isspace() and not cell.isascii()
+    return str(cell) if is_space else text_in(cell)
 
 
 def _noted(records: list[TaggedRecord], reading: Reading) -> list[TaggedRecord]:
@@ -126,7 +134,7 @@ def _lines_of_sentences(text: str) -> Iterator[list[Line]]:
 
 def _is_sentence_a_line(text: str) -> bool:
     lines = [line for line in text.split("\n", _SNIFFED_LINES)[:_SNIFFED_LINES] if line.strip()]
-    sides = [[len(_SPACES.split(side.strip())) for side in line.split("\t")] for line in lines]
+    sides = [[len(_SPACES.split(side.strip(_BETWEEN))) for side in line.split("\t")] for line in lines]
     return (
         bool(sides) and all(len(each) == 2 and each[0] == each[1] for each in sides) and max(max(sides)) > 1
     )
@@ -143,7 +151,7 @@ def _record(reading: Reading, lines: list[Line], cells: _Cells, labelled: bool) 
         if len(line) != width:
             reason = "the line has another number of columns"
             raise BadRow(reading.at(number), reason, f"{len(line)} after {width}")
-        words.append(tidy(line[cells.word]))
+        words.append(_word(line[cells.word]))
         label = line[cells.label].strip() if is_there else ""
         labels.append("" if label == cells.missing else label)
         if not words[-1] or (labelled and not labels[-1]):

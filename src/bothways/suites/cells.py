@@ -25,7 +25,7 @@ DECIDES = "cell.json"
 
 
 class Work(Protocol):
-    """What is done in a cell: `FineTuning` or `ZeroShot`."""
+    """What is done in a cell: `FineTuning`, `ZeroShot` or `Probing`."""
 
     @property
     def model(self) -> Contestant: ...

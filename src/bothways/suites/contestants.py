@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bothways.errors import UsageError
 from bothways.interop.folder import Description, describe
+from bothways.objectives import OBJECTIVES
 from bothways.tasks import SeveralSettings, TaskSettings
 from bothways.training.run_folder import resolve_run
 
@@ -30,6 +31,16 @@ class Contestant:
     def is_pretrained(self) -> bool:
         """Whether it still predicts tokens, as it did before any fine-tuning."""
         return not isinstance(self.about.objective, TaskSettings | SeveralSettings)
+
+    @property
+    def answers(self) -> frozenset[str]:
+        """Which questions about tokens it can be asked: see `Objective`."""
+        known = (
+            kind.answers
+            for settings, kind in OBJECTIVES.values()
+            if isinstance(self.about.objective, settings)
+        )
+        return next(known, frozenset())
 
     @property
     def longest(self) -> int | None:

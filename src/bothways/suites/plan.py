@@ -10,8 +10,9 @@ from bothways.recipe_files import Values, parse_words
 from bothways.suites.cells import Cell, Work
 from bothways.suites.contestants import Contestant, Say, contestants
 from bothways.suites.fine_tuning import FineTuning, fine_tuning
+from bothways.suites.probing import Probing
 from bothways.suites.reading import chosen, found_rows, read_suite
-from bothways.suites.settings import Files, PairTask, Row, Suite
+from bothways.suites.settings import ASKED, Files, ProbeTask, Row, Suite
 from bothways.suites.zero_shot import ZeroShot
 from bothways.task_recipe import TaskData, TaskRecipe
 
@@ -89,10 +90,12 @@ def _work(
     words: Values,
 ) -> Work | None:
     """Return what is to do; nothing where another seed would ask the same again."""
-    if not isinstance(row.task, PairTask):
+    if not isinstance(row.task, ASKED):
         return fine_tuning(name, row, files, model, seed=seed, length=length, full=full, words=words)
     if seed > 1:
         return None
+    if isinstance(row.task, ProbeTask):
+        return Probing(name, model, files.parts["test"])
     task = row.task.model_copy(update={"limit": None}) if full else row.task
     return ZeroShot(name, model, task, files.parts["test"])
 
@@ -114,19 +117,26 @@ def _refuse_ours(values: Values) -> None:
 
 
 def _refuse_untaught(rows: dict[str, Row], models: Sequence[Contestant]) -> None:
-    """Minimal pairs need a model that still predicts tokens."""
-    asked = next((name for name, row in rows.items() if isinstance(row.task, PairTask)), None)
+    """What is asked needs a model that still predicts tokens, and a blank one that looks to both of its sides."""
+    asked = next((name for name, row in rows.items() if isinstance(row.task, ASKED)), None)
     tuned = next((model for model in models if not model.is_pretrained), None)
     if asked is not None and tuned is not None:
         raise UsageError(
             f"{tuned.name} was fine-tuned, and {asked} asks for the probability of tokens, which it has no head for; "
             "give the pretrained model that it came from, or other rows with --rows"
         )
+    probed = next((name for name, row in rows.items() if isinstance(row.task, ProbeTask)), None)
+    one_sided = next((model for model in models if "joint spans" not in model.answers), None)
+    if probed is not None and one_sided is not None:
+        raise UsageError(
+            f"{one_sided.name} sees one side of a blank, and {probed} asks it to fill some; give other models, or "
+            "other rows with --rows"
+        )
 
 
 def _cut(rows: dict[str, Row], length: int | None) -> list[str]:
     """Say which rows are shorter than the suite wants them."""
-    wanted = {name: row.task.length for name, row in rows.items() if not isinstance(row.task, PairTask)}
+    wanted = {name: row.task.length for name, row in rows.items() if not isinstance(row.task, ASKED)}
     cut = [name for name, each in wanted.items() if length is not None and each > length]
     return (
         [f"{', '.join(cut)}: texts are cut to {length} tokens, the most that all models read"] if cut else []

@@ -19,10 +19,19 @@ class PairTask(MinimalPairSettings):
     kind: Literal["minimal_pairs"] = "minimal_pairs"
 
 
+class ProbeTask(Settings):
+    """Blanks to fill, asked without training."""
+
+    kind: Literal["probes"] = "probes"
+
+
+ASKED = (PairTask, ProbeTask)
+"""What is asked without training."""
+
 if TYPE_CHECKING:  # a type checker cannot read unions out of dictionaries
-    AnyTask: TypeAlias = TaskSettings | PairTask
+    AnyTask: TypeAlias = TaskSettings | PairTask | ProbeTask
 else:
-    AnyTask = one_of({**TASKS, "minimal_pairs": (PairTask, None)})
+    AnyTask = one_of({**TASKS, "minimal_pairs": (PairTask, None), "probes": (ProbeTask, None)})
 
 
 class Files(Settings):
@@ -52,7 +61,7 @@ class Row(Settings):
     about: str
     """What is asked, in one sentence."""
     task: AnyTask
-    """What is learned, or `minimal_pairs`."""
+    """What is learned, or asked without training: `minimal_pairs`, `probes`."""
     files: tuple[Files, ...] = Field(min_length=1, strict=False)
     """Where its records may lie; the first way that is found whole counts."""
     training: dict[str, Any] = Field(default={})
@@ -64,7 +73,7 @@ class Row(Settings):
 
     @model_validator(mode="after")
     def _has_files(self) -> Self:
-        wanted = "test" if isinstance(self.task, PairTask) else "train"
+        wanted = "test" if isinstance(self.task, ASKED) else "train"
         if any(wanted not in files.parts for files in self.files):
             raise ValueError(f"each of its files needs {wanted}")
         return self

@@ -1,6 +1,5 @@
 """What results say together: means over seeds with intervals, and differences between models."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean
@@ -11,14 +10,15 @@ from bothways.finetuning.results import TaskResult
 from bothways.metrics.bootstrap import RESAMPLES, Metric, Run, bootstrap
 from bothways.metrics.grouped import mean_of_groups
 from bothways.metrics.holm import holm
-from bothways.metrics.interval import Interval
+from bothways.metrics.interval import Interval, mean_interval
 from bothways.metrics.paired import Comparison, compare
-from bothways.suites import zero_shot
+from bothways.suites import probing, zero_shot
 from bothways.tasks import TASKS
 
 MEASURES: dict[str, Mapping[str, Metric]] = {
     **{kind: task.measures for kind, (_, task) in TASKS.items()},
     zero_shot.KIND: {zero_shot.METRIC: mean_of_groups},
+    probing.KIND: probing.MEASURES,
 }
 """Kind of task → deciding metric → what computes it from the arrays of a result."""
 
@@ -120,24 +120,14 @@ def run_of(result: TaskResult) -> Run:
 
 
 def average(lines: Sequence[Line], rows: Sequence[str]) -> tuple[list[str], dict[str, Interval]]:
-    """Return which of the rows there are, and each model's mean over them; nothing where fewer than two are there.
-
-    Rows are independent, so the distances of their limits add up in squares (Zou and Donner 2008).
-    """
+    """Return which of the rows there are, and each model's mean over them; nothing where fewer than two are there."""
     there = [line for line in lines if line.row in rows]
     if len(there) < 2:
         return [], {}
     models = [name for name in there[0].scores if all(name in line.scores for line in there)]
     return [line.row for line in there], {
-        name: _mean_interval([line.scores[name] for line in there]) for name in models
+        name: mean_interval([line.scores[name] for line in there]) for name in models
     }
-
-
-def _mean_interval(intervals: Sequence[Interval]) -> Interval:
-    value = mean(each.value for each in intervals)
-    below = math.hypot(*(each.value - each.low for each in intervals)) / len(intervals)
-    above = math.hypot(*(each.high - each.value for each in intervals)) / len(intervals)
-    return Interval(value, value - below, value + above)
 
 
 def _corrected(lines: Sequence[Line]) -> list[Line]:

@@ -14,7 +14,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 import pyarrow
 import pyarrow.parquet
@@ -28,6 +28,8 @@ ROW_BYTES = 2**28
 
 _BETWEEN_ROWS = re.compile(r"[ \t\n\r,\[\]]+")
 _COMPRESSIONS = (".gz", ".zst")
+_PACKED_BYTES = 2**14
+"""How much of a .zst file is unpacked at a time: all that it unpacks to is held."""
 
 Texts = Iterator[str]
 Reader = Callable[[BinaryIO, str, CorpusReport], Texts]
@@ -81,10 +83,46 @@ def texts_of_file(
         report.unreadable_files.append(f"{path}: {reason}")
 
 
+class _Unpacked(Protocol):
+    """What unpacks a file."""
+
+    def read1(self, size: int, /) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+class _ZstdFrames:
+    """The content of a .zst file, frame after frame; unlike the library's own reader it notices a frame cut off."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        # Long-distance windows (zstd --long=31) are allowed.
+        self._context = zstandard.ZstdDecompressor(max_window_size=2**31)
+        self._frame, self._is_within = self._context.decompressobj(), False
+        self._unpacked = io.BytesIO()
+
+    def read1(self, size: int, /) -> bytes:
+        """Return up to `size` bytes, none at the end; raise `EOFError` where that is within a frame."""
+        while not (data := self._unpacked.read(size)):
+            packed = self._frame.unused_data or self._file.read(_PACKED_BYTES)
+            if not packed:
+                if self._is_within:
+                    raise EOFError("the file ends within a frame")
+                return b""
+            if self._frame.eof:
+                self._frame = self._context.decompressobj()
+            self._unpacked = io.BytesIO(self._frame.decompress(packed))
+            self._is_within = not self._frame.eof
+        return data
+
+    def close(self) -> None:
+        self._file.close()
+
+
 class _UntilDamage(io.RawIOBase):
     """A decompressed stream that ends where the file is damaged, instead of losing what was read before."""
 
-    def __init__(self, stream: Any, damage: list[Exception]) -> None:
+    def __init__(self, stream: _Unpacked, damage: list[Exception]) -> None:
         self._stream = stream
         self._damage = damage
 
@@ -111,10 +149,7 @@ def opened(path: Path, damage: list[Exception]) -> BinaryIO:
     if name.endswith(".gz"):
         return io.BufferedReader(_UntilDamage(gzip.open(path, "rb"), damage), 2**17)
     if name.endswith(".zst"):
-        # Long-distance windows (zstd --long=31) are allowed, and files may hold several frames.
-        context = zstandard.ZstdDecompressor(max_window_size=2**31)
-        stream = context.stream_reader(path.open("rb"), read_across_frames=True, closefd=True)
-        return io.BufferedReader(_UntilDamage(stream, damage), 2**17)
+        return io.BufferedReader(_UntilDamage(_ZstdFrames(path.open("rb")), damage), 2**17)
     return path.open("rb")
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bothways.evaluate.share import mean_share, share_of
+from bothways.metrics import mean_share, share_of
 
 
 def limits(share):
@@ -56,4 +56,6 @@ def test_an_interval_never_leaves_its_share_outside():
 
 
 def test_a_share_is_printed_in_percent():
-    assert str(share_of(np.arange(100) < 80)) == "80.0 [71.1, 86.7]"
+    share = share_of(np.arange(100) < 80)
+    assert str(share) == f"{share}" == "80.0 [71.1, 86.7]"
+    assert f"{share:.2f}" == "0.80 [0.71, 0.87]"
