@@ -14,14 +14,14 @@ from bothways.errors import CheckpointError, DataError, Interrupted, UsageError
 from bothways.finetuning.command import FineTuned, finetune
 from bothways.finetuning.data import read_task
 from bothways.finetuning.forecast import foresee
-from bothways.finetuning.identity import ENVIRONMENT, refuse_other_inputs
-from bothways.finetuning.inputs import read_inputs
+from bothways.finetuning.identity import ENVIRONMENT, MAY_GROW, refuse_other_inputs, refuse_other_recipe
+from bothways.finetuning.inputs import WHERE, read_inputs
 from bothways.finetuning.predicting import predict_file
 from bothways.finetuning.recipes import asked_for
 from bothways.finetuning.results import read_results
 from bothways.finetuning.seeds import finetune_seeds
 from bothways.recipe_files import dump
-from bothways.task_recipe import of_file
+from bothways.task_recipe import of_file, write_resolved
 
 SHORT = (
     "training.threads=1",
@@ -232,6 +232,10 @@ def test_another_model_or_other_records_are_not_a_resume(place):
     write_csv(place / "moved.csv", records(24))
     moved = read_inputs(recipe(place, train=str(place / "moved.csv")), lambda _line: None)
     refuse_other_inputs(place, moved)
+    write_resolved(inputs.recipe, place / "recipe.yaml")
+    for free in (MAY_GROW, WHERE):
+        refuse_other_recipe(place, moved.recipe, free)
+    assert moved.digest == inputs.digest
 
     write_csv(place / "dev.csv", records(7))
     with pytest.raises(DataError, match="the dev records of task classify have changed"):

@@ -8,15 +8,15 @@ from typing import Any
 from bothways import files, runtime
 from bothways.errors import CheckpointError, DataError, UsageError
 from bothways.finetuning.build import Built
-from bothways.finetuning.inputs import PARTS, Inputs
+from bothways.finetuning.inputs import PARTS, WHERE, Inputs
 from bothways.recipe_files import flat
 from bothways.task_recipe import TaskRecipe, of_file, write_resolved
 
 RECIPE = "recipe.yaml"
 ENVIRONMENT = "environment.json"
 
-MAY_GROW: dict[str, Any] = {"training": {"device", "threads", "epochs", "steps", "tokens", "minutes"}}
-"""Settings that a run may change when it goes on: how long it trains, and where."""
+MAY_GROW: dict[str, Any] = WHERE | {"training": WHERE["training"] | {"epochs", "steps", "tokens", "minutes"}}
+"""Settings that a run may change when it goes on: how long it trains, and where all is; content is compared instead."""
 
 
 def write_down(inputs: Inputs, built: Built, folder: Path) -> None:

@@ -22,9 +22,14 @@ from bothways.training import run_folder
 Say = Callable[[str], None]
 
 PARTS = ("train", "dev", "test")
+"""Of the records of a task."""
 
-WHERE: dict[str, Any] = {"training": {"device", "threads"}}
-"""Settings that decide where a run is computed, not what comes of it."""
+WHERE: dict[str, Any] = {
+    "model": True,
+    "tasks": {"__all__": {"data": set(PARTS), "distil": {"teachers"}}},
+    "training": {"device", "threads"},
+}
+"""Settings that say where models and records lie and where a run is computed, not what comes of it."""
 
 
 @dataclass(frozen=True)

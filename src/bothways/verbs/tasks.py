@@ -15,7 +15,7 @@ def finetune(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]",
+            metavar="RUN",
             help="A run folder (its best checkpoint), a checkpoint, or a model folder; may stand in --tasks.",
         ),
     ] = None,
