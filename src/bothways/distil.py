@@ -18,8 +18,9 @@ from bothways import files
 from bothways.assembly import build_model
 from bothways.dry_run import Estimate, dry_run
 from bothways.errors import UsageError
-from bothways.finetuning.command import FineTuned, Foreseen, finetune
-from bothways.finetuning.command import foresee as foresee_tasks
+from bothways.finetuning.command import FineTuned, finetune
+from bothways.finetuning.forecast import Foreseen
+from bothways.finetuning.forecast import foresee as foresee_tasks
 from bothways.finetuning.seeds import Seeds, finetune_seeds
 from bothways.finetuning.teaching import settings_of
 from bothways.interop.folder import describe, write_model

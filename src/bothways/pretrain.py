@@ -1,13 +1,12 @@
 """`bothways pretrain`: from a recipe and text to a trained model in a run folder."""
 
-import contextlib
 import dataclasses
 import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from bothways import files, runtime
 from bothways.assembly import Assembly, assemble, micro_rows, num_parameters
@@ -21,6 +20,7 @@ from bothways.teachers import check_teachers, with_digests
 from bothways.text.prepare import Prepared, prepare
 from bothways.training import distributed, run_folder
 from bothways.training.distributed import Place
+from bothways.training.going_on import alone, going_on, where_to_go_on
 from bothways.training.loop import train
 from bothways.training.metrics import Progress, duration
 from bothways.training.schedule import lengths_in_words
@@ -28,8 +28,6 @@ from bothways.training.state import State
 from bothways.training.ways import choose_ways
 
 RUNS = Path("runs")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -99,12 +97,10 @@ def pretrain(
         # Preparing may take hours, so what can be refused before is.
         check_rows(recipe.training.batch, micro_rows(recipe.training, place.world), place.world)
         _refuse_other_run(folder, recipe, resume=resume)
-        prepared = _main_first(place, lambda: prepared_text(recipe, bar.say))
-        with _alone(folder, place):
+        prepared = distributed.main_first(place, lambda: prepared_text(recipe, bar.say))
+        with alone(folder, place):
             _refuse_other_run(folder, recipe, resume=resume)
-            checkpoint = (
-                _main_first(place, lambda: _where_to_go_on(folder, place, bar.say)) if resume else None
-            )
+            checkpoint = where_to_go_on(folder, place, bar.say) if resume else None
             return _train(recipe, prepared, folder, place, bar, checkpoint, start_from)
 
 
@@ -140,16 +136,6 @@ def shards_folder(recipe: Recipe) -> Path:
 def prepared_text(recipe: Recipe, say: Callable[[str], None]) -> Prepared:
     """Return the recipe's tokenizer and shards, made now or found ready."""
     return prepare(recipe.data, recipe.tokenizer, shards_folder(recipe), say)
-
-
-def _main_first(place: Place, work: Callable[[], T]) -> T:
-    """Do `work` in the main process, then in the others, which find on the disk what it wrote."""
-    if not place.is_main:
-        distributed.barrier()
-        return work()
-    done = work()
-    distributed.barrier()
-    return done
 
 
 def _refuse_other_run(folder: Path, recipe: Recipe, *, resume: bool) -> None:
@@ -193,14 +179,6 @@ def _fixed(recipe: Recipe) -> dict[str, Any]:
     # Teachers are known by their content: they may have been moved.
     distil = recipe.distil and recipe.distil.model_dump(mode="json", exclude={"teachers"})
     return fixed | {"extras": [extra.model_dump(mode="json") for extra in recipe.extras], "distil": distil}
-
-
-def _where_to_go_on(folder: Path, place: Place, say: Callable[[str], None]) -> Path | None:
-    """Return the newest whole checkpoint; None where a run was killed before its first."""
-    found = run_folder.newest_complete(folder, say)
-    if found is None:
-        say(f"{folder} has no complete checkpoint yet; beginning anew")
-    return run_folder.adopt(folder, found) if found is not None and place.is_main else found
 
 
 def _refuse_other_text(folder: Path, prepared: Prepared) -> None:
@@ -254,9 +232,7 @@ def _opening(recipe: Recipe, built: Assembly, checkpoint: Path | None) -> list[s
         lines.append(f"training.epochs={recipe.training.epochs:g} is {built.run.settings.steps:,} steps")
     if built.missing:
         lines.append("drawn anew, absent in the weights started from: " + ", ".join(built.missing))
-    if checkpoint is not None:
-        lines.append(f"going on from {checkpoint.name}")
-    return lines
+    return lines + going_on(checkpoint)
 
 
 def _ways(built: Assembly) -> dict[str, runtime.Choice]:
@@ -278,10 +254,6 @@ def next_folder(name: str) -> Path:
     taken = place.parent.iterdir() if place.parent.is_dir() else iter(())
     numbers = [int(match[1]) for path in taken if (match := pattern.fullmatch(path.name))]
     return place.with_name(f"{place.name}-{max(numbers, default=0) + 1}")
-
-
-def _alone(folder: Path, place: Place) -> contextlib.AbstractContextManager[None]:
-    return run_folder.locked(folder) if place.is_main else contextlib.nullcontext()
 
 
 def as_json(outcome: Pretrained) -> dict[str, object]:

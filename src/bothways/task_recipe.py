@@ -44,9 +44,10 @@ class TaskData(Settings):
     train: str | None = None
     """Records to learn from: a file, or for some tasks a folder."""
     dev: str | None = None
-    """Records that choose the best checkpoint; absent, a tenth of `train` by hash of its content."""
+    """Records that choose the best checkpoint; absent, a tenth of `train` by hash of its content, and another tenth is
+    the test records if there are none."""
     test: str | None = None
-    """Records that are judged once, at the end."""
+    """Records that are judged once, at the end; absent, none are where `dev` is given."""
     columns: ColumnSettings = ColumnSettings()
     """Which columns of a table hold what; guessed where nothing is said."""
     limit: int | None = Field(default=None, ge=1)

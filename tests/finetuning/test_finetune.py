@@ -1,23 +1,29 @@
 """Fine-tuning from files to scores: what is written, what is resumed, what is refused."""
 
 import json
+import shlex
 from dataclasses import replace
 
 import pytest
+import torch
 import transformers
 from small_tasks import pretrained_folder, records, write_csv
+from small_text import flip
 
 from bothways.cli import main
 from bothways.errors import CheckpointError, DataError, Interrupted, UsageError
-from bothways.finetuning.command import FineTuned, finetune, foresee
+from bothways.finetuning.command import FineTuned, finetune
 from bothways.finetuning.data import read_task
+from bothways.finetuning.forecast import foresee
+from bothways.finetuning.identity import ENVIRONMENT, MAY_GROW, refuse_other_inputs, refuse_other_recipe
+from bothways.finetuning.inputs import WHERE, read_inputs
 from bothways.finetuning.predicting import predict_file
 from bothways.finetuning.recipes import asked_for
 from bothways.finetuning.results import read_results
 from bothways.finetuning.seeds import finetune_seeds
 from bothways.interop.folder import describe
 from bothways.recipe_files import dump
-from bothways.task_recipe import of_file
+from bothways.task_recipe import of_file, write_resolved
 
 SHORT = (
     "training.threads=1",
@@ -53,6 +59,10 @@ def model_bytes(run: FineTuned) -> bytes:
 
 def test_a_run_holds_its_recipe_its_scores_and_a_model_of_transformers(place):
     run = finetune(recipe(place, *STEPS, test=str(place / "test.csv")), place / "out", quiet=True)
+    assert {line[:27] for line in run.lines()} >= {
+        "classify, dev: only 8 examp",
+        "classify, test: only 6 exam",
+    }
     assert {path.name for path in run.folder.iterdir()} >= {
         "recipe.yaml",
         "environment.json",
@@ -114,6 +124,22 @@ def test_several_seeds_have_folders_of_their_own_and_are_not_trained_twice(place
     assert [result.seed for result in again.results] == [1, 2, 3]
     assert sum("done before" in line for line in said) == 2
     assert any("mean of seeds" in line for line in again.lines())
+    assert sum("dev: only 8 examples" in line for line in again.lines()) == 1
+
+
+def test_seeds_of_another_recipe_or_other_records_are_not_given_as_new(place):
+    def again(*words):
+        return finetune_seeds(recipe(place, *STEPS, *words), 1, place / "out", lambda _line: None, quiet=True)
+
+    (first,) = again().results
+    assert first.digest == read_inputs(recipe(place, *STEPS), lambda _line: None).digest
+    # Not even a longer run: what was asked for is so many steps of each seed.
+    for word in ("training.optimizer.learning_rate=0.1", "training.steps=7"):
+        with pytest.raises(UsageError, match=f"begun with {word.split('=')[0]}="):
+            again(word)
+    write_csv(place / "train.csv", records(23))
+    with pytest.raises(DataError, match="the train records of task classify have changed"):
+        again()
 
 
 def test_several_tasks_are_trained_over_one_encoder_and_asked_by_name(place):
@@ -215,6 +241,73 @@ def test_the_kind_of_task_is_guessed_from_the_file(place):
     }
 
 
+def test_judging_computes_where_the_recipe_says(place, monkeypatch):
+    asked = []
+
+    def choose(kind="auto", local_rank=0):
+        asked.append(kind)
+        return torch.device("cpu")
+
+    monkeypatch.setattr("bothways.runtime.choose_device", choose)
+    finetune(recipe(place, *STEPS, "training.steps=1", "training.device=cpu"), place / "out", quiet=True)
+    assert set(asked) == {"cpu"}
+
+
+def test_another_model_or_other_records_are_not_a_resume(place):
+    inputs = read_inputs(recipe(place), lambda _line: None)
+    write = (place / ENVIRONMENT).write_text
+    with pytest.raises(CheckpointError, match="missing or damaged"):
+        refuse_other_inputs(place, inputs)
+    write(json.dumps({"fingerprints": inputs.fingerprints}))
+    refuse_other_inputs(place, inputs)
+
+    write_csv(place / "moved.csv", records(24))
+    moved = read_inputs(recipe(place, train=str(place / "moved.csv")), lambda _line: None)
+    refuse_other_inputs(place, moved)
+    write_resolved(inputs.recipe, place / "recipe.yaml")
+    for free in (MAY_GROW, WHERE):
+        refuse_other_recipe(place, moved.recipe, free)
+    assert moved.digest == inputs.digest
+
+    write_csv(place / "dev.csv", records(7))
+    with pytest.raises(DataError, match="the dev records of task classify have changed"):
+        refuse_other_inputs(place, read_inputs(recipe(place), lambda _line: None))
+    write_csv(place / "dev.csv", records(8))
+    flip(place / "pretrained" / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"the model .*pretrained has changed"):
+        refuse_other_inputs(place, read_inputs(recipe(place), lambda _line: None))
+
+
+def test_a_damaged_checkpoint_is_set_aside_and_the_run_goes_on_before_it(place, capsys):
+    finetune(recipe(place, *STEPS), place / "out", quiet=True)
+    flip(place / "out/checkpoints/step-00000006/model.safetensors")
+    finetune(recipe(place, *STEPS), place / "out", resume=True)
+    names = {path.name for path in (place / "out/checkpoints").iterdir()}
+    assert {"damaged-step-00000006", "step-00000006"} <= names
+    assert "going on from step-00000004" in capsys.readouterr().err
+
+
+def test_a_model_may_be_named_by_a_file_of_tasks_alone(place, capsys):
+    tasks = {"mood": {"task": {"kind": "classify"}, "data": {"train": "train.csv"}}}
+    (place / "tasks.yaml").write_text(dump({"tasks": tasks}))
+    assert main(["finetune", "--tasks", "tasks.yaml"]) == UsageError.exit_code
+    assert "tasks.yaml names no model to train; give RUN, or set `model` there" in capsys.readouterr().err
+    named = asked_for(None, kind=None, data={}, file=place / "tasks.yaml", words=["model=pretrained"])
+    assert named.model == "pretrained"
+    assert main(["finetune", "--tasks", "tasks.yaml", "model=pretrained", "--dry-run", "--quiet"]) == 0
+    with pytest.raises(UsageError, match="there is no model to train"):
+        asked_for(None, kind="classify", data={"train": "train.csv"}, file=None, words=[])
+
+
+def test_strict_is_about_the_records_of_all_tasks(place):
+    part = {"task": {"kind": "classify"}, "data": {"train": "train.csv"}}
+    (place / "tasks.yaml").write_text(dump({"tasks": {"one": part, "other": part}}))
+    found = asked_for(
+        place / "pretrained", kind=None, data={}, file=place / "tasks.yaml", words=[], strict=True
+    )
+    assert [each.data.strict for each in found.tasks.values()] == [True, True]
+
+
 MISTAKES = {
     "no data": ([], UsageError, "nothing to learn from"),
     "unknown task": (["--task", "clasify", "--data", "train.csv"], UsageError, "did you mean 'classify'"),
@@ -238,13 +331,24 @@ MISTAKES = {
     "too long": (
         ["--task", "classify", "--data", "train.csv", "task.length=900"],
         UsageError,
-        "longer than the 512 positions",
+        "longer than the 512 positions that the model learned; set tasks.classify.task.length=512",
     ),
     "no memory": (
         ["--task", "classify", "--data", "train.csv", "task.long_texts=memory"],
         UsageError,
         "needs a model that remembers",
     ),
+    "rows that grow": (
+        ["--task", "classify", "--data", "train.csv", "training.schedule.length=[[0.0, 0.5]]"],
+        UsageError,
+        "training.schedule.length is for pretraining",
+    ),
+    "a batch that grows": (
+        ["--task", "classify", "--data", "train.csv", "training.schedule.batch=[[0.0, 0.5]]"],
+        UsageError,
+        "training.schedule.batch is for pretraining",
+    ),
+    "no seeds": (["--data", "train.csv", "--seeds", "0"], UsageError, "--seeds is 0; give 1 or more"),
     "strict": (["--task", "classify", "--data", "gap.csv", "--strict"], DataError, "gap.csv, row 3"),
     "tasks and data": (["--tasks", "tasks.yaml", "--data", "train.csv"], UsageError, "leave out --task"),
 }
@@ -287,9 +391,14 @@ def test_an_interruption_says_how_to_go_on(place, monkeypatch):
     class Stops(signals.StopRequest):
         is_set = True
 
-    monkeypatch.setattr("bothways.training.loop.StopRequest", Stops)
-    with pytest.raises(Interrupted, match=r"bothways finetune --tasks .*recipe.yaml --out .*out --resume"):
-        finetune(recipe(place, *STEPS), place / "out", quiet=True)
+    out = place / "with space"
+    with monkeypatch.context() as patch:
+        patch.setattr("bothways.training.loop.StopRequest", Stops)
+        with pytest.raises(Interrupted) as stopped:
+            finetune(recipe(place, *STEPS), out, quiet=True)
+    _, words = str(stopped.value).split("continue with: bothways ")
+    assert main([*shlex.split(words), "--quiet"]) == 0
+    assert (out / "checkpoints/step-00000006").exists()
 
 
 def test_dev_and_test_records_may_be_limited_too(place):

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from small_tasks import pretrained_folder, records, write_csv
 
 from bothways.cli import main
@@ -87,7 +88,7 @@ def test_what_teachers_say_is_the_mean_of_what_each_predicts(place, made):
     words = ["distil.teachers=[one, other]", "distil.temperature=1.0"]
     recipe = with_teachers(of_one_task("pretrained", "classify", DATA, [*SHORT, *words]))
     tasks = read_tasks(recipe, "cls_first", is_causal=False, say=silently)
-    said = soft_targets(recipe, tasks, silently)["classify"]
+    said = soft_targets(recipe, tasks, silently, torch.device("cpu"))["classify"]
     each = [predict_file(made / name, "train.csv").predictions for name in ("one", "other")]
     for number, (first, second) in enumerate(zip(*each, strict=True)):
         wanted = [

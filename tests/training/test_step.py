@@ -3,6 +3,7 @@
 import itertools
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -92,6 +93,14 @@ def test_micro_batches_of_unlike_rows_have_the_gradient_of_one_batch(parts, name
     assert_alike(gradient(name, parts, ALONE), gradient(name, whole(parts), ALONE))
     objective = make_objective(name, make_encoder("mpnet"))
     assert len({batch_of(objective, rows).targets.numel() / len(rows) for rows in parts}) > 1
+
+
+def test_a_part_may_be_called_as_anything_else_that_is_counted():
+    parts = {"tokens": 3, "loss": 2}
+    objective = SimpleNamespace(weights=lambda: parts, counts=lambda _batch: parts)
+    batches = [SimpleNamespace(num_tokens=50), SimpleNamespace(num_tokens=7)]
+    found = Stepper.totals(SimpleNamespace(objective=objective), batches)
+    assert (found.tokens, found.scored) == (57, {"tokens": 6, "loss": 4})
 
 
 RANK = """

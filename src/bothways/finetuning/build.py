@@ -84,20 +84,37 @@ def reader_of(model: Model, task: Task[Any]) -> Reader:
 def check(recipe: TaskRecipe, about: Description) -> None:
     """Refuse tasks that the model cannot do, before any work; raise `UsageError` that names the fix."""
     settings: Any = encoder_settings(recipe, about)
+    _check_schedule(recipe)
     longest = getattr(settings, "max_positions", None)
     for name, part in recipe.tasks.items():
         if "." in name or not name:
             raise UsageError(f"a task is called {name!r}; choose a name without a dot")
         if longest is not None and part.task.length > longest:
+            key = f"tasks.{name}.task.length"
             raise UsageError(
-                f"task.length={part.task.length} is longer than the {longest} positions that the model learned; "
-                f"set task.length={longest}"
+                f"{key}={part.task.length} is longer than the {longest} positions that the model learned; "
+                f"set {key}={longest}"
             )
         if getattr(part.task, "long_texts", "cut") == "memory" and not getattr(settings, "memory", 0):
             raise UsageError(
-                "task.long_texts=memory needs a model that remembers: one of backbone transformer_xl, with memory=N "
-                "where it was trained without; or leave it out, and longer texts are cut"
+                f"tasks.{name}.task.long_texts=memory needs a model that remembers: one of backbone transformer_xl, "
+                "with memory=N where it was trained without; or leave it out, and longer texts are cut"
             )
+
+
+def _check_schedule(recipe: TaskRecipe) -> None:
+    """Refuse stages: a task has a length, and its records are its batches."""
+    schedule = recipe.training.schedule
+    if schedule.length:
+        raise UsageError(
+            "training.schedule.length is for pretraining, where a row is as much text as wanted; rows of records are "
+            "as long as their texts, up to the length of their task, so leave it out"
+        )
+    if schedule.batch:
+        raise UsageError(
+            "training.schedule.batch is for pretraining, where text abounds; here the records that a smaller batch has "
+            "no room for would never be learned, so leave it out"
+        )
 
 
 def lay_out(model: Model, tasks: Mapping[str, TaskRecords], part: str) -> dict[str, list[list[Item]]]:

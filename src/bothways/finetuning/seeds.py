@@ -9,7 +9,10 @@ from rich.table import Table
 
 from bothways.errors import UsageError
 from bothways.evaluate import lines_of
-from bothways.finetuning.command import FineTuned, finetune
+from bothways.finetuning.command import finetune
+from bothways.finetuning.identity import RECIPE, refuse_other_inputs, refuse_other_recipe
+from bothways.finetuning.inputs import WHERE, read_inputs
+from bothways.finetuning.judging import warnings_of
 from bothways.finetuning.results import RESULTS, TaskResult, read_results
 from bothways.metrics.student import student_interval
 from bothways.pretrain import next_folder
@@ -27,29 +30,42 @@ class Seeds:
 
     def lines(self) -> list[str]:
         """Return the mean over seeds of every score, how far seeds differ, and where everything is."""
-        return [*lines_of(seeds_table(self.results)), f"all runs: {self.folder}"]
+        table = lines_of(seeds_table(self.results))
+        return [*table, *warnings_of(self.results), f"all runs: {self.folder}"]
 
 
 def finetune_seeds(
     recipe: TaskRecipe, seeds: int, out: Path | None, say: Say, *, quiet: bool = False
-) -> Seeds | FineTuned:
-    """Fine-tune with the seeds 1 to `seeds`, each into a folder of its own; what is finished is not done again."""
+) -> Seeds:
+    """Fine-tune with the seeds 1 to `seeds`, each into a folder of its own; what is finished is not done again.
+
+    Raises `UsageError`, `DataError` or `CheckpointError` where a folder holds a run of another recipe, of other records
+    or from another model; every `BothwaysError` of `finetune` besides.
+    """
     if seeds < 1:
         raise UsageError(f"--seeds is {seeds}; give 1 or more")
     folder = out or next_folder(recipe.name)
     results: list[TaskResult] = []
     for seed in range(1, seeds + 1):
-        place = folder / f"seed-{seed}"
-        found = read_results(place / RESULTS)
+        place, run = folder / f"seed-{seed}", recipe.model_copy(update={"seed": seed})
+        begun = (place / RECIPE).exists()  # written first, so that it is there after any interruption
+        found = _done_before(run, place) if begun else []
         say(f"[{seed}/{seeds}] seed {seed}" + (": done before" if found else ""))
-        if not found:
-            begun = (
-                place / "recipe.yaml"
-            ).exists()  # written first, so that it is there after any interruption
-            run = recipe.model_copy(update={"seed": seed})
-            found = finetune(run, place, resume=begun, quiet=quiet).results
-        results += found
+        results += found or finetune(run, place, resume=begun, quiet=quiet).results
     return Seeds(folder, results)
+
+
+def _done_before(recipe: TaskRecipe, folder: Path) -> list[TaskResult]:
+    """Return the results of this very run, none where it is not finished; refuse another run, even a longer one.
+
+    Seeds that trained for unlike times would not differ by their seeds alone.
+    """
+    inputs = read_inputs(recipe, lambda _line: None)
+    refuse_other_recipe(folder, inputs.recipe, free=WHERE)
+    found = read_results(folder / RESULTS)
+    if found:
+        refuse_other_inputs(folder, inputs)
+    return found
 
 
 def seeds_table(results: Sequence[TaskResult]) -> Table:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from bothways import runtime
 from bothways.config import build
@@ -91,25 +92,34 @@ def _meaning_the_same(task: TaskSettings, theirs: TaskSettings, teacher: str) ->
 
 
 def soft_targets(
-    recipe: TaskRecipe, tasks: Mapping[str, TaskRecords], say: Say
+    recipe: TaskRecipe, tasks: Mapping[str, TaskRecords], say: Say, device: torch.device
 ) -> dict[str, list[np.ndarray]]:
-    """Return what teachers say of each training record, a mean over teachers, of every task that has some."""
+    """Return what teachers say of each training record, a mean over teachers, of every task that has some.
+
+    They are asked on `device`, where their student is trained afterwards.
+    """
     runtime.set_threads(recipe.training.threads)
     return {
-        name: _mean_over_teachers(name, part, tasks[name].train, say)
+        name: _mean_over_teachers(name, part, tasks[name].train, say, device)
         for name, part in recipe.tasks.items()
         if part.distil is not None
     }
 
 
-def _mean_over_teachers(name: str, part: TaskPart, records: list[Any], say: Say) -> list[np.ndarray]:
+def _mean_over_teachers(
+    name: str, part: TaskPart, records: list[Any], say: Say, device: torch.device
+) -> list[np.ndarray]:
     assert part.distil is not None
     say(f"{name}: asking {', '.join(part.distil.teachers)} about {len(records):,} records")
-    answers = [_said_by(teacher, name, records, part.distil.temperature) for teacher in part.distil.teachers]
+    answers = [
+        _said_by(teacher, name, records, part.distil.temperature, device) for teacher in part.distil.teachers
+    ]
     return [np.mean(said, axis=0) for said in zip(*answers, strict=True)]
 
 
-def _said_by(teacher: str, name: str, records: list[Any], temperature: float) -> list[np.ndarray]:
+def _said_by(
+    teacher: str, name: str, records: list[Any], temperature: float, device: torch.device
+) -> list[np.ndarray]:
     """Return what one teacher says of each record."""
     folder = resolve_run(teacher)
     model, missing = read_model(folder)
@@ -117,6 +127,5 @@ def _said_by(teacher: str, name: str, records: list[Any], temperature: float) ->
     task = task_named(model, name if is_of_several else None, folder, missing)
     reader = reader_of(model, task)
     items = [task.items(unlabelled(record), reader) for record in records]
-    device = runtime.choose_device()
     outputs = outputs_by_record(task.to(device), model.encoder.to(device), items)
     return [task.soft_targets(each, said, temperature) for each, said in zip(items, outputs, strict=True)]

@@ -7,8 +7,9 @@ from typing import Any
 
 from bothways import runtime
 from bothways.finetuning.build import build_model, lay_out, make_feed
-from bothways.finetuning.command import finetune, reads_from_the_left
+from bothways.finetuning.command import finetune
 from bothways.finetuning.data import read_tasks
+from bothways.finetuning.inputs import reads_from_the_left
 from bothways.finetuning.results import TaskResult
 from bothways.recipe_files import Values, merge
 from bothways.suites.contestants import Contestant

@@ -31,7 +31,7 @@ class Feed:
         self, task: Task[Any], items: Sequence[Item], seed: int, batch: int, name: str | None = None
     ) -> None:
         self._task, self._items, self._name = task, items, name
-        self._batch, self._key = batch, (seed, "items", name or "")
+        self.batch, self._key = batch, (seed, "items", name or "")
         self._lengths = np.array([length_of(item) for item in items])
         self._order: tuple[int, np.ndarray] | None = None
 
@@ -41,22 +41,22 @@ class Feed:
 
     @property
     def steps_per_epoch(self) -> int:
-        return -(-len(self._items) // self._batch)
+        return -(-len(self._items) // self.batch)
 
     @property
     def rows_per_epoch(self) -> int:
-        return self.steps_per_epoch * self._batch
+        return self.steps_per_epoch * self.batch
 
     def examples(self, step: int, rows: range) -> TaskExamples:
         """Return some items of a step, padded to the longest of them."""
         epoch, step = divmod(step, self.steps_per_epoch)
-        chosen = self._of_epoch(epoch)[step][row_numbers(rows, self._batch)]
+        chosen = self._of_epoch(epoch)[step][row_numbers(rows, self.batch)]
         return self._task.stack([self._items[number] for number in chosen], self._name)
 
     def report(self) -> list[str]:
         """Say how many items there are, and how much padding their rows hold."""
         widest = self._of_epoch(0)
-        padded = (self._lengths[widest].max(axis=1) * self._batch).sum()
+        padded = (self._lengths[widest].max(axis=1) * self.batch).sum()
         share = 1 - self._lengths[widest].sum() / padded
         name = f"{self._name}: " if self._name else ""
         return [
@@ -75,8 +75,8 @@ class Feed:
         count, steps = len(self._items), self.steps_per_epoch
         drawn = permute(np.arange(count), count, key_of(*self._key, epoch))
         order = np.resize(drawn, self.rows_per_epoch)
-        stretch = np.arange(len(order)) // (STRETCH * self._batch)
-        by_length = order[np.lexsort((self._lengths[order], stretch))].reshape(steps, self._batch)
+        stretch = np.arange(len(order)) // (STRETCH * self.batch)
+        by_length = order[np.lexsort((self._lengths[order], stretch))].reshape(steps, self.batch)
         return by_length[permute(np.arange(steps), steps, key_of(*self._key, epoch, "steps"))]
 
 
@@ -120,7 +120,7 @@ class Mixture:
 
     @property
     def rows_per_epoch(self) -> int:
-        return sum(self._steps[name] * feed._batch for name, feed in self._feeds.items())
+        return sum(self._steps[name] * feed.batch for name, feed in self._feeds.items())
 
     def examples(self, step: int, rows: range) -> TaskExamples:
         """Return some items of the task whose turn it is."""

@@ -75,6 +75,16 @@ def barrier() -> None:
         _together(dist.barrier)
 
 
+def main_first(place: Place, work: Callable[[], T]) -> T:
+    """Do `work` in the main process, then in the others, which find on the disk what it wrote."""
+    if not place.is_main:
+        barrier()
+        return work()
+    done = work()
+    barrier()
+    return done
+
+
 def sum_over_ranks(values: Mapping[str, float]) -> dict[str, float]:
     """Return the sum of each value over all processes, which must give the same names.
 

@@ -23,6 +23,8 @@ from bothways.training.distributed import Place
 from bothways.training.settings import TrainingSettings
 from bothways.training.ways import choose_ways, encoders
 
+_TOKENS = ".tokens"
+
 
 @dataclass(frozen=True)
 class Totals:
@@ -81,8 +83,9 @@ class Stepper:
             for name, count in self.objective.counts(batch).items():
                 scored[name] += count
         tokens = sum(batch.num_tokens for batch in batches)
-        summed = distributed.sum_over_ranks({"tokens": tokens} | scored)
-        return Totals(int(summed.pop("tokens")), summed)
+        # Under a name that no part can have, in one message: tasks are called what their user likes.
+        summed = distributed.sum_over_ranks(scored | {_TOKENS: tokens})
+        return Totals(int(summed.pop(_TOKENS)), summed)
 
     def step(self, batches: list[Batch], totals: Totals, rate: float = 1.0) -> Stepped:
         """Take one step over this rank's micro-batches at `rate` times the peak learning rate."""

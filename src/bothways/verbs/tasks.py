@@ -1,5 +1,6 @@
 """Verbs that teach a model tasks, use it and judge it: `finetune`, `predict`, `evaluate`."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,13 @@ from bothways.verbs.words import DryRun, Json, Out, Quiet, Run, Words
 
 
 def finetune(
-    run: Run,
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN",
+            help="A run folder (its best checkpoint), a checkpoint, or a model folder; may stand in --tasks.",
+        ),
+    ] = None,
     words: Words = None,
     task: Annotated[
         str | None,
@@ -23,10 +30,13 @@ def finetune(
     ] = None,
     dev: Annotated[
         str | None,
-        typer.Option(metavar="PATH", help="Records that choose the best checkpoint; else a tenth."),
+        typer.Option(metavar="PATH", help="Records that choose the best checkpoint; else a tenth of --data."),
     ] = None,
     test: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Records that are judged at the end.")
+        str | None,
+        typer.Option(
+            metavar="PATH", help="Records that are judged at the end; else, without --dev, another tenth."
+        ),
     ] = None,
     tasks: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A recipe of several tasks, or a run's recipe.yaml.")
@@ -49,33 +59,39 @@ def finetune(
     bothways finetune runs/bert-small-1 --tasks tasks.yaml --out runs/several
     """
     from bothways.finetuning.command import finetune as train
-    from bothways.finetuning.command import foresee
+    from bothways.finetuning.forecast import foresee
     from bothways.finetuning.recipes import asked_for
     from bothways.finetuning.seeds import finetune_seeds
 
+    words = words or []
+    if run is not None and "=" in run and not Path(run).exists():  # a setting, where --tasks names the model
+        run, words = None, [run, *words]
     given = {"train": data, "dev": dev, "test": test}
     recipe = asked_for(
-        run,
+        None if run is None else Path(run),
         kind=task,
-        data={name: path for name, path in given.items() if path is not None}
-        | ({"strict": True} if strict else {}),
+        data={name: path for name, path in given.items() if path is not None},
         file=tasks,
-        words=words or [],
+        words=words,
+        strict=strict,
     )
     if dry_run:
         foreseen = foresee(recipe, voice(quiet, json))
         show(foreseen, foreseen.lines(), quiet=quiet, json=json)
         return
-    if seeds > 1:
-        if resume:
-            raise UsageError("--seeds goes on by itself where it was interrupted; leave out --resume")
-        several = finetune_seeds(recipe, seeds, out, voice(quiet, json), quiet=quiet or json)
-        show(several, several.lines(), quiet=quiet, json=json)
-        return
+    if seeds != 1 and resume:
+        raise UsageError("--seeds goes on by itself where it was interrupted; leave out --resume")
     if resume and out is None:
         raise UsageError("--resume needs the folder of the run; give it with --out")
-    result = train(recipe, out, resume=resume, quiet=quiet or json)
-    show(result, result.lines(), quiet=quiet, json=json)
+    # Under torchrun every process comes here, and one of them speaks.
+    speaks = os.environ.get("RANK", "0") == "0"
+    result = (
+        train(recipe, out, resume=resume, quiet=quiet or json)
+        if seeds == 1
+        else finetune_seeds(recipe, seeds, out, voice(quiet or not speaks, json), quiet=quiet or json)
+    )
+    if speaks:
+        show(result, result.lines(), quiet=quiet, json=json)
 
 
 def predict(
