@@ -203,6 +203,26 @@ def test_the_first_way_that_is_there_whole_counts(folder):
     assert found["mrpc"].test == str(folder / "MRPC/msr_paraphrase_test.txt")
 
 
+def test_what_is_judged_beside_figures_of_another_part_says_so(tmp_path):
+    _, glue = read_suite("glue")
+    for path in (
+        "MRPC/train.tsv",
+        "MRPC/dev.tsv",
+        "MRPC/msr_paraphrase_train.txt",
+        "MRPC/msr_paraphrase_test.txt",
+    ):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    found, _ = found_rows(glue.rows, tmp_path)
+    assert found["mrpc"].test == str(tmp_path / "MRPC/dev.tsv"), "GLUE's own parts come first"
+    assert not found["mrpc"].note
+    others = [files for row in ("sst2", "mrpc", "stsb") for files in glue.rows[row].files if files.note]
+    assert len(others) == 4
+    assert {files.note for files in others} == {
+        "judged on the test part; published figures are of the development set"
+    }
+
+
 def test_packed_files_are_found(tmp_path):
     _, text = read_suite("text")
     (tmp_path / "imdb").mkdir()
