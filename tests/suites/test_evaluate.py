@@ -1,6 +1,7 @@
 """`bothways evaluate`: cells are done once, go on after interruptions, and come to one table."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from bothways.cli import main
 from bothways.errors import DataError, Interrupted, UsageError
 from bothways.finetuning.results import read_results
 from bothways.interop.folder import write_model
-from bothways.suites import fine_tuning, fingerprints
+from bothways.suites import fine_tuning
 from bothways.suites.command import evaluate
 from bothways.suites.contestants import contestants
 from bothways.suites.forecast import foresee
@@ -133,7 +134,12 @@ def test_a_kill_between_cells_costs_nothing_and_one_within_a_cell_goes_on(
     out = tmp_path / "out"
     with pytest.raises(Interrupted, match=r"stopped during marks, one, seed 1, all is saved.*--out"):
         evaluate(plan_of(place, models[:1], out=out), quiet=True)
-    evaluate(plan_of(place, models[:1], out=out), quiet=True)
+    # In the meantime, the data and the model have moved.
+    suite = str(write_data(tmp_path / "moved") / "small.yaml")
+    shutil.copytree(models[0], tmp_path / "one")
+    evaluate(
+        plan_of(place, [str(tmp_path / "one")], out=out, data=tmp_path / "moved", suite=suite), quiet=True
+    )
     assert asked == [("mood", False), ("marks", False), ("marks", True)]
     scores = {(result.task, result.part): result.score for result in read_results(out / "results.jsonl")}
     whole = {
@@ -148,7 +154,6 @@ def test_other_settings_records_or_models_are_refused(done, place, models, tmp_p
     forbid_training(monkeypatch)
     with pytest.raises(UsageError, match=r"begun with training.steps=2, now it is 3; evaluate into another"):
         evaluate(plan_of(place, models, "training.steps=3"), quiet=True)
-    fingerprints.of_data.cache_clear()
     file = place / "data" / "mood" / "test.csv"
     before = file.read_bytes()
     try:
@@ -159,7 +164,6 @@ def test_other_settings_records_or_models_are_refused(done, place, models, tmp_p
             evaluate(plan_of(place, models), quiet=True)
     finally:
         file.write_bytes(before)
-        fingerprints.of_data.cache_clear()
 
 
 def test_where_files_lie_does_not_matter(done, place, models, tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from bothways.recipe_files import Values, merge
 from bothways.suites.contestants import Contestant
 from bothways.suites.cost import Cost, of_training
 from bothways.suites.settings import Files, Row
-from bothways.task_recipe import TaskRecipe, of_layers
+from bothways.task_recipe import TaskRecipe, of_file, of_layers, write_resolved
 
 MOST_RECORDS = 8_000
 """Training records of a row that are used at most, unless all of them are asked for."""
@@ -45,8 +45,16 @@ class FineTuning:
 
     def judge(self, place: Path, *, quiet: bool) -> list[TaskResult]:
         """Train and judge in the run folder `place`, or go on there."""
-        begun = (place / "recipe.yaml").exists()
-        return finetune(self.recipe, place, resume=begun, quiet=quiet).results
+        written = place / "recipe.yaml"
+        if written.exists():
+            write_resolved(self._where_files_lie_now(of_file(None, written, [])), written)
+        return finetune(self.recipe, place, resume=written.exists(), quiet=quiet).results
+
+    def _where_files_lie_now(self, begun: TaskRecipe) -> TaskRecipe:
+        """Return the recipe of a run with the paths of today: the cell has compared what lies there by checksums."""
+        ((name, part),) = begun.tasks.items()
+        part = part.model_copy(update={"data": part.data.model_copy(update=self.files)})
+        return begun.model_copy(update={"model": self.recipe.model, "tasks": {name: part}})
 
     def cost(self) -> Cost:
         """Read the records, and time a few steps on them."""
