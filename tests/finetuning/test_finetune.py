@@ -81,6 +81,20 @@ def test_an_interrupted_run_goes_on_bit_for_bit(place, model, monkeypatch):
     assert [result.score for result in again.results] == [result.score for result in whole.results]
 
 
+def test_what_is_to_know_of_the_records_is_told_with_the_numbers(place):
+    (place / "train.csv").write_text("text,label\none,a\ntwo,b\nthree,\n")
+    (place / "test.csv").write_text("text,label\none,a\nfour,b\n,b\n")
+    (part,) = recipe(place, dev=str(place / "train.csv"), test=str(place / "test.csv")).tasks.values()
+    said: list[str] = []
+    found = read_task("mood", part, said.append)
+    missing, empty, *repeated = dict.fromkeys(found.notes)
+    assert missing.startswith("left out because")
+    assert "train.csv, row 4" in missing
+    assert "test.csv, row 4" in empty
+    assert repeated[-1] == "1 of 2 test examples (50.0%) also occur in train"
+    assert set(found.notes) <= set(said)
+
+
 def test_the_written_recipe_rebuilds_the_run(place):
     run = finetune(recipe(place, *STEPS), place / "out", quiet=True)
     again = of_file(None, run.folder / "recipe.yaml", [])

@@ -180,6 +180,14 @@ def test_notes_say_what_the_numbers_are_of():
     ]
 
 
+def test_what_is_to_know_of_the_records_stands_below_the_table_once():
+    note = "3 of 400 test examples (0.8%) also occur in train"
+    lines = summarise(
+        [replace(each, notes=(note,)) for each in results() if each.task == "easy"], {}, resamples=9
+    )
+    assert notes(plan(), lines).count(f"easy: {note}") == 1
+
+
 def test_a_number_on_dev_says_so():
     lines = summarise([result("one", "easy", 1, 10, part="dev")], {}, resamples=100)
     assert "easy: judged on the records that also chose the checkpoint" in notes(plan(), lines)

@@ -24,6 +24,8 @@ class TaskRecords:
     dev: list[Any]
     test: list[Any] = field(default_factory=list)
     """Empty where no test records are given."""
+    notes: tuple[str, ...] = ()
+    """What must be known of numbers on these records: which rows were left out, and what is in two parts."""
 
 
 def read_tasks(recipe: TaskRecipe, layout: Layout, *, is_causal: bool, say: Say) -> dict[str, TaskRecords]:
@@ -45,7 +47,7 @@ def replace_task(part: TaskPart, changes: dict[str, Any]) -> TaskPart:
 
 def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     """Read one task's records."""
-    data, kind = part.data, part.task.kind
+    data, kind, notes = part.data, part.task.kind, list[str]()
     if data.train is None:
         raise UsageError(f"task {name} has no records to learn from; give a file with --data, or data.train")
     # What teachers alone answer needs no labels; what is judged does.
@@ -58,16 +60,16 @@ def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     labelled = read_part(
         data.train, kind, data.columns, strict=data.strict, say=say, needs_labels=needs_labels
     )
-    dev, test = (
-        # Their columns are those of the training records, but for labels that only these may have.
-        read_part(
-            path, kind, labelled.columns if needs_labels else data.columns, strict=data.strict, say=say
-        ).records
-        if path
-        else None
+    notes += labelled.reading.left_out()
+    # Their columns are those of the training records, but for labels that only these may have.
+    columns = labelled.columns if needs_labels else data.columns
+    judged = [
+        read_part(path, kind, columns, strict=data.strict, say=say) if path else None
         for path in (data.dev, data.test)
-    )
+    ]
+    notes += [line for each in judged if each for line in each.reading.left_out()]
     train = labelled.records
+    dev, test = (each.records if each else None for each in judged)
     if dev is None:
         parts = split(train, test=test)
         train, dev, test = parts.train, parts.dev, parts.test
@@ -76,6 +78,7 @@ def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     for part_name, records in (("dev", dev), ("test", test)):
         if line := repeated_line(train, records, part_name):
             say(line)
+            notes.append(line)
     if data.limit is not None and len(train) > data.limit:
         say(f"{data.limit:,} of {len(train):,} training records are used (data.limit)")
         train = limit(train, data.limit, seed=0)
@@ -86,7 +89,7 @@ def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     task.check(settings, [*dev, *test])
     for line in task.notes(settings, train):
         say(line)
-    return TaskRecords(settings, train, dev, test)
+    return TaskRecords(settings, train, dev, test, tuple(notes))
 
 
 def read_part(

@@ -84,9 +84,11 @@ class Reading:
 
     def lines(self) -> list[str]:
         """Return one sentence for the size, for each note and for each reason."""
-        size = f"{self.file}: {self.records:,} records"
-        bad = [
+        return [f"{self.file}: {self.records:,} records", *self.notes, *self.left_out()]
+
+    def left_out(self) -> list[str]:
+        """Return one sentence for each reason why rows were left out."""
+        return [
             f"left out because {reason}: {rows.count:,}, first in {rows.first}"
             for reason, rows in self.bad.items()
         ]
-        return [size, *self.notes, *bad]

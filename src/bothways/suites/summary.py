@@ -51,6 +51,8 @@ class Line:
     """Further metrics → model → mean over seeds."""
     notes: dict[str, str]
     """What to know of each model's score, such as how it was asked."""
+    about_records: list[str]
+    """What to know of the records, each thing once."""
     differences: dict[str, Difference]
     """Of each model but the first."""
 
@@ -90,6 +92,7 @@ def _line(results: Sequence[TaskResult], also: Sequence[str], resamples: int) ->
         seeds=len(first),
         also={metric: _means(by_model, metric) for metric in also},
         notes={name: seeds[0].note for name, seeds in by_model.items() if seeds[0].note},
+        about_records=list(dict.fromkeys(note for result in results for note in result.notes)),
         differences={
             name: _difference(measure, runs[name], runs[one], resamples)
             for name in others

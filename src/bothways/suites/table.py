@@ -134,6 +134,7 @@ def _about_rows(plan: Plan, lines: Sequence[Line]) -> Iterator[str]:
     for line in lines:
         if note := plan.files[line.row].note:
             yield f"{line.row}: {note}"
+        yield from (f"{line.row}: {note}" for note in line.about_records)
         if line.part == "dev":
             yield f"{line.row}: judged on the records that also chose the checkpoint"
         for how, models in _by_value(line.notes).items():
