@@ -10,7 +10,7 @@ from bothways.cli import main
 from bothways.errors import CheckpointError, DataError, Interrupted, UsageError
 from bothways.finetuning.command import FineTuned, finetune, foresee
 from bothways.finetuning.data import read_task
-from bothways.finetuning.predicting import predict_file
+from bothways.finetuning.predicting import columns_of, predict_file
 from bothways.finetuning.recipes import asked_for
 from bothways.finetuning.results import read_results
 from bothways.finetuning.seeds import finetune_seeds
@@ -79,6 +79,20 @@ def test_an_interrupted_run_goes_on_bit_for_bit(place, model, monkeypatch):
     again = finetune(recipe(place, *STEPS, model=model), place / "cut", resume=True, quiet=True)
     assert model_bytes(again) == model_bytes(whole)
     assert [result.score for result in again.results] == [result.score for result in whole.results]
+
+
+def test_new_records_are_read_as_those_that_were_learned_from(tmp_path):
+    columns = {"text": "review", "pair": None, "label": "stars", "header": "yes"}
+    one = {"tasks": {"mood": {"data": {"columns": columns}}}}
+    checkpoint = tmp_path / "run" / "checkpoints" / "step-1"
+    checkpoint.mkdir(parents=True)
+    assert columns_of(checkpoint, None) == {}
+    (tmp_path / "run" / "recipe.yaml").write_text(dump(one))
+    assert columns_of(checkpoint, None) == columns
+    (tmp_path / "run" / "recipe.yaml").write_text(dump({"tasks": {**one["tasks"], "other": {}}}))
+    assert columns_of(checkpoint, "mood") == columns
+    assert columns_of(checkpoint, "other") == columns_of(checkpoint, None) == {}
+    assert columns_of(tmp_path / "run", None) == {}, "a folder from elsewhere"
 
 
 def test_what_is_to_know_of_the_records_is_told_with_the_numbers(place):

@@ -11,7 +11,7 @@ from bothways.config import build
 from bothways.errors import CheckpointError, UsageError
 from bothways.finetuning.build import reader_of, tasks_of
 from bothways.interop.folder import Model, read_model
-from bothways.recipe_files import parse_words
+from bothways.recipe_files import Values, merge, parse_words, read_yaml
 from bothways.records.columns import ColumnSettings
 from bothways.records.read import read
 from bothways.records.types import unlabelled
@@ -50,12 +50,14 @@ def predict_file(
 ) -> Predictions:
     """Answer every record of a file with a fine-tuned model, and write JSON lines to `out` where it is given.
 
-    `name` is the task's, of a model of several. `words` such as `columns.text=review` say what is read.
+    `name` is the task's, of a model of several. What is read are the columns that the run was trained with, unless
+    `words` such as `columns.text=review` say otherwise.
     """
     folder = resolve_run(run, say)
     model, missing = read_model(folder)
     task = task_named(model, name, folder, missing)
-    columns = build(ColumnSettings, parse_words(words).get("columns", {}), "predict")
+    given = merge(columns_of(folder, name), parse_words(words).get("columns", {}))
+    columns = build(ColumnSettings, given, "predict")
     kind: Any = task.settings.kind
     labelled = read(path, kind, columns, labelled=False)
     for line in labelled.reading.lines():
@@ -69,6 +71,16 @@ def predict_file(
     if out is not None:
         files.write_text(out, "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in predictions))
     return Predictions(predictions, out)
+
+
+def columns_of(checkpoint: Path, name: str | None) -> Values:
+    """Return which columns a task of a run was told to read; nothing where the checkpoint lies in no run."""
+    written = checkpoint.resolve().parent.parent / "recipe.yaml"
+    if checkpoint.resolve().parent.name != "checkpoints" or not written.is_file():
+        return {}
+    tasks: Values = read_yaml(written).get("tasks", {})
+    task = tasks.get(name) if name in tasks or len(tasks) != 1 else next(iter(tasks.values()))
+    return merge({}, (task or {}).get("data", {}).get("columns", {}))
 
 
 def task_named(model: Model, name: str | None, folder: Path, missing: Sequence[str]) -> Task[Any]:
