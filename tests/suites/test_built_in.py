@@ -2,6 +2,7 @@
 
 import json
 import os
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from bothways.errors import UsageError
 from bothways.evaluate import read_pairs
 from bothways.finetuning.data import read_task
 from bothways.interop.folder import Description
+from bothways.recipe_files import dump, merge, read_yaml
 from bothways.suites.contestants import Contestant
 from bothways.suites.fine_tuning import MOST_RECORDS, fine_tuning
 from bothways.suites.reading import found_rows, read_suite, suite_names
@@ -263,9 +265,29 @@ def test_the_article_split_is_not_called_squad():
         ({"rows": {"cola": {"files": [{"test": "x"}]}}}, r"each of its files needs train"),
     ],
 )
-def test_a_suite_that_says_what_no_suite_can_is_refused(changes, message):
+def test_a_suite_that_says_what_no_suite_can_is_refused(tmp_path, changes, message):
+    glue = read_yaml(resources.files("bothways") / "suites" / "glue.yaml")
+    (tmp_path / "mine.yaml").write_text(dump(merge(glue, changes)), encoding="utf-8")
     with pytest.raises(UsageError, match=message):
-        read_suite("glue", changes)
+        read_suite(str(tmp_path / "mine.yaml"))
+
+
+def test_a_row_that_is_not_there_is_not_changed():
+    with pytest.raises(UsageError, match=r"the suite glue has no row 'colla'; did you mean 'cola'\?"):
+        read_suite("glue", {"colla": {"task": {"length": 32}}})
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("race", r"--suite choice --rows race$"),
+        ("arc", r"--suite choice --rows arc-easy,arc-challenge$"),
+        ("gleu", r"did you mean 'glue'\?"),
+    ],
+)
+def test_a_rows_name_leads_to_its_suite(name, hint):
+    with pytest.raises(UsageError, match=rf"there is no suite '{name}'; .*{hint}"):
+        read_suite(name)
 
 
 @pytest.mark.skipif(
