@@ -17,6 +17,7 @@ from bothways.suites.fine_tuning import MOST_RECORDS, fine_tuning
 from bothways.suites.reading import found_rows, read_suite, suite_names
 from bothways.suites.settings import PairTask
 from bothways.suites.summary import MEASURES
+from bothways.tasks import TASKS
 
 SHARED = os.environ.get("BOTHWAYS_SHARED_DATA", "")
 MODEL = Contestant("model", Path("model"), Description("bert", None, None, (), "cls_first"))
@@ -270,6 +271,14 @@ def test_a_suite_that_says_what_no_suite_can_is_refused(tmp_path, changes, messa
     (tmp_path / "mine.yaml").write_text(dump(merge(glue, changes)), encoding="utf-8")
     with pytest.raises(UsageError, match=message):
         read_suite(str(tmp_path / "mine.yaml"))
+
+
+@pytest.mark.parametrize("suite", suite_names())
+def test_further_metrics_are_those_of_the_task(suite):
+    for row in read_suite(suite)[1].rows.values():
+        if not isinstance(row.task, PairTask):
+            task = TASKS[row.task.kind][1]
+            assert set(row.also) <= {*task.measures, *task.further}
 
 
 def test_a_row_that_is_not_there_is_not_changed():
