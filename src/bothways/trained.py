@@ -82,10 +82,10 @@ def score(run: Path, text: str, words: Sequence[str] = (), say: Say = _silent) -
         raise DataError(f"{text} holds no text; give a file or folder with some")
     subject, tokenizer = load(run, say)
     texts = (document.text for document in itertools.chain([first], documents))
-    return score_texts(subject, tokenizer, texts, settings, _unigram(run, subject.vocabulary))
+    return score_texts(subject, tokenizer, texts, settings, unigram_of(run, subject.vocabulary))
 
 
-def _unigram(run: Path, vocabulary: Vocabulary) -> np.ndarray | None:
+def unigram_of(run: Path, vocabulary: Vocabulary) -> np.ndarray | None:
     """Return the baseline of a run's own training text, where its very shards are still at hand."""
     place = run.resolve()
     records = (folder / "environment.json" for folder in (place, place.parent.parent))

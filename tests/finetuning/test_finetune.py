@@ -17,7 +17,7 @@ from bothways.finetuning.data import read_task
 from bothways.finetuning.forecast import foresee
 from bothways.finetuning.identity import ENVIRONMENT, MAY_GROW, refuse_other_inputs, refuse_other_recipe
 from bothways.finetuning.inputs import WHERE, read_inputs
-from bothways.finetuning.predicting import predict_file
+from bothways.finetuning.predicting import columns_of, predict_file
 from bothways.finetuning.recipes import asked_for
 from bothways.finetuning.results import read_results
 from bothways.finetuning.seeds import finetune_seeds
@@ -91,6 +91,34 @@ def test_an_interrupted_run_goes_on_bit_for_bit(place, model, monkeypatch):
     again = finetune(recipe(place, *STEPS, model=model), place / "cut", resume=True, quiet=True)
     assert model_bytes(again) == model_bytes(whole)
     assert [result.score for result in again.results] == [result.score for result in whole.results]
+
+
+def test_new_records_are_read_as_those_that_were_learned_from(tmp_path):
+    columns = {"text": "review", "pair": None, "label": "stars", "header": "yes"}
+    one = {"tasks": {"mood": {"data": {"columns": columns}}}}
+    checkpoint = tmp_path / "run" / "checkpoints" / "step-1"
+    checkpoint.mkdir(parents=True)
+    assert columns_of(checkpoint, None) == {}
+    (tmp_path / "run" / "recipe.yaml").write_text(dump(one))
+    assert columns_of(checkpoint, None) == columns
+    (tmp_path / "run" / "recipe.yaml").write_text(dump({"tasks": {**one["tasks"], "other": {}}}))
+    assert columns_of(checkpoint, "mood") == columns
+    assert columns_of(checkpoint, "other") == columns_of(checkpoint, None) == {}
+    assert columns_of(tmp_path / "run", None) == {}, "a folder from elsewhere"
+
+
+def test_what_is_to_know_of_the_records_is_told_with_the_numbers(place):
+    (place / "train.csv").write_text("text,label\none,a\ntwo,b\nthree,\n")
+    (place / "test.csv").write_text("text,label\none,a\nfour,b\n,b\n")
+    (part,) = recipe(place, dev=str(place / "train.csv"), test=str(place / "test.csv")).tasks.values()
+    said: list[str] = []
+    found = read_task("mood", part, said.append)
+    missing, empty, *repeated = dict.fromkeys(found.notes)
+    assert missing.startswith("left out because")
+    assert "train.csv, row 4" in missing
+    assert "test.csv, row 4" in empty
+    assert repeated[-1] == "1 of 2 test examples (50.0%) also occur in train"
+    assert set(found.notes) <= set(said)
 
 
 def test_the_written_recipe_rebuilds_the_run(place):

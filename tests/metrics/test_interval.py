@@ -13,7 +13,7 @@ def test_an_interval_prints_in_any_format_of_numbers():
 
 def test_a_small_test_set_is_warned_of_with_the_difference_that_chance_makes():
     assert small_test_set(277) == (
-        "only 277 examples: a difference of less than 0.083 between two models may be chance"
+        "only 277 examples: a difference of less than 0.083 in accuracy between two models may be chance"
     )
     assert small_test_set(1).startswith("only 1 example: a difference of less than 1.000 ")
 

@@ -81,4 +81,5 @@ def write_models(folder: Path) -> list[str]:
 def plan_of(place: Path, models: list[str], *words: str, **options: Any) -> Plan:
     data = place / "data"
     given = {"suite": str(data / "small.yaml"), "data": data, "out": place / "out"} | options
-    return planned(models, [*WORDS, *words], **given)
+    learned = given.get("rows") != ["grammar"]
+    return planned(models, [*(WORDS if learned else ()), *words], **given)

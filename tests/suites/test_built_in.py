@@ -2,6 +2,7 @@
 
 import json
 import os
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,13 @@ from bothways.errors import UsageError
 from bothways.evaluate import read_pairs
 from bothways.finetuning.data import read_task
 from bothways.interop.folder import Description
+from bothways.recipe_files import dump, merge, read_yaml
 from bothways.suites.contestants import Contestant
 from bothways.suites.fine_tuning import MOST_RECORDS, fine_tuning
 from bothways.suites.reading import found_rows, read_suite, suite_names
 from bothways.suites.settings import PairTask
 from bothways.suites.summary import MEASURES
+from bothways.tasks import TASKS
 
 SHARED = os.environ.get("BOTHWAYS_SHARED_DATA", "")
 MODEL = Contestant("model", Path("model"), Description("bert", None, None, (), "cls_first"))
@@ -203,6 +206,26 @@ def test_the_first_way_that_is_there_whole_counts(folder):
     assert found["mrpc"].test == str(folder / "MRPC/msr_paraphrase_test.txt")
 
 
+def test_what_is_judged_beside_figures_of_another_part_says_so(tmp_path):
+    _, glue = read_suite("glue")
+    for path in (
+        "MRPC/train.tsv",
+        "MRPC/dev.tsv",
+        "MRPC/msr_paraphrase_train.txt",
+        "MRPC/msr_paraphrase_test.txt",
+    ):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    found, _ = found_rows(glue.rows, tmp_path)
+    assert found["mrpc"].test == str(tmp_path / "MRPC/dev.tsv"), "GLUE's own parts come first"
+    assert not found["mrpc"].note
+    others = [files for row in ("sst2", "mrpc", "stsb") for files in glue.rows[row].files if files.note]
+    assert len(others) == 4
+    assert {files.note for files in others} == {
+        "judged on the test part; published figures are of the development set"
+    }
+
+
 def test_packed_files_are_found(tmp_path):
     _, text = read_suite("text")
     (tmp_path / "imdb").mkdir()
@@ -243,9 +266,37 @@ def test_the_article_split_is_not_called_squad():
         ({"rows": {"cola": {"files": [{"test": "x"}]}}}, r"each of its files needs train"),
     ],
 )
-def test_a_suite_that_says_what_no_suite_can_is_refused(changes, message):
+def test_a_suite_that_says_what_no_suite_can_is_refused(tmp_path, changes, message):
+    glue = read_yaml(resources.files("bothways") / "suites" / "glue.yaml")
+    (tmp_path / "mine.yaml").write_text(dump(merge(glue, changes)), encoding="utf-8")
     with pytest.raises(UsageError, match=message):
-        read_suite("glue", changes)
+        read_suite(str(tmp_path / "mine.yaml"))
+
+
+@pytest.mark.parametrize("suite", suite_names())
+def test_further_metrics_are_those_of_the_task(suite):
+    for row in read_suite(suite)[1].rows.values():
+        if not isinstance(row.task, PairTask):
+            task = TASKS[row.task.kind][1]
+            assert set(row.also) <= {*task.measures, *task.further}
+
+
+def test_a_row_that_is_not_there_is_not_changed():
+    with pytest.raises(UsageError, match=r"the suite glue has no row 'colla'; did you mean 'cola'\?"):
+        read_suite("glue", {"colla": {"task": {"length": 32}}})
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("race", r"--suite choice --rows race$"),
+        ("arc", r"--suite choice --rows arc-easy,arc-challenge$"),
+        ("gleu", r"did you mean 'glue'\?"),
+    ],
+)
+def test_a_rows_name_leads_to_its_suite(name, hint):
+    with pytest.raises(UsageError, match=rf"there is no suite '{name}'; .*{hint}"):
+        read_suite(name)
 
 
 @pytest.mark.skipif(

@@ -1,6 +1,7 @@
 """`bothways evaluate`: cells are done once, go on after interruptions, and come to one table."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from bothways.cli import main
 from bothways.errors import DataError, Interrupted, UsageError
 from bothways.finetuning.results import read_results
 from bothways.interop.folder import write_model
-from bothways.suites import fine_tuning, fingerprints
+from bothways.suites import fine_tuning, zero_shot
 from bothways.suites.command import evaluate
 from bothways.suites.contestants import contestants
 from bothways.suites.forecast import foresee
+from bothways.suites.plan import planned
 from bothways.suites.summary import MEASURES, run_of
 from bothways.tasks.classify import ClassifySettings
 
@@ -133,7 +135,12 @@ def test_a_kill_between_cells_costs_nothing_and_one_within_a_cell_goes_on(
     out = tmp_path / "out"
     with pytest.raises(Interrupted, match=r"stopped during marks, one, seed 1, all is saved.*--out"):
         evaluate(plan_of(place, models[:1], out=out), quiet=True)
-    evaluate(plan_of(place, models[:1], out=out), quiet=True)
+    # In the meantime, the data and the model have moved.
+    suite = str(write_data(tmp_path / "moved") / "small.yaml")
+    shutil.copytree(models[0], tmp_path / "one")
+    evaluate(
+        plan_of(place, [str(tmp_path / "one")], out=out, data=tmp_path / "moved", suite=suite), quiet=True
+    )
     assert asked == [("mood", False), ("marks", False), ("marks", True)]
     scores = {(result.task, result.part): result.score for result in read_results(out / "results.jsonl")}
     whole = {
@@ -148,7 +155,6 @@ def test_other_settings_records_or_models_are_refused(done, place, models, tmp_p
     forbid_training(monkeypatch)
     with pytest.raises(UsageError, match=r"begun with training.steps=2, now it is 3; evaluate into another"):
         evaluate(plan_of(place, models, "training.steps=3"), quiet=True)
-    fingerprints.of_data.cache_clear()
     file = place / "data" / "mood" / "test.csv"
     before = file.read_bytes()
     try:
@@ -159,7 +165,6 @@ def test_other_settings_records_or_models_are_refused(done, place, models, tmp_p
             evaluate(plan_of(place, models), quiet=True)
     finally:
         file.write_bytes(before)
-        fingerprints.of_data.cache_clear()
 
 
 def test_where_files_lie_does_not_matter(done, place, models, tmp_path, monkeypatch):
@@ -172,6 +177,27 @@ def test_where_files_lie_does_not_matter(done, place, models, tmp_path, monkeypa
     assert [line.scores for line in evaluate(again, quiet=True).scores] == [
         line.scores for line in before.scores
     ]
+
+
+def test_what_pairs_came_to_by_paradigm_is_kept(done):
+    plan, result, _ = done
+    (place,) = (cell.place for cell in plan.cells if (cell.row, cell.work.model.name) == ("grammar", "one"))
+    lines = [json.loads(line) for line in (place / "paradigms.jsonl").read_text().splitlines()]
+    assert [(line["paradigm"], line["pairs"]) for line in lines] == [("first", 3), ("second", 3)]
+    score = np.mean([line["right"]["pseudo"][0] for line in lines])
+    assert score == pytest.approx(result.scores[-1].scores["one"].value)
+
+
+def test_control_c_says_how_to_go_on(place, models, tmp_path, monkeypatch):
+    def interrupted(*_given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(zero_shot, "minimal_pairs", interrupted)
+    plan = plan_of(place, models[:1], rows=["grammar"], out=tmp_path / "out")
+    with pytest.raises(
+        Interrupted, match=r"stopped during grammar, one, seed 1, all that was finished is saved; .*--out"
+    ):
+        evaluate(plan, quiet=True)
 
 
 def test_models_stay_where_they_are_asked_for(place, models, tmp_path):
@@ -188,9 +214,9 @@ def test_a_forecast_writes_nothing_and_counts_what_is_left(done, place, models):
     by_row = {(each.row, each.model): each for each in foreseen.expected}
     assert by_row["mood", "one"].runs == 1, "seeds 1 and 2 are finished"
     assert by_row["grammar", "one"].runs == 0
+    assert by_row["grammar", "one"].cost is None, "what is finished is not timed"
     assert by_row["mood", "two"].cost.records == {"train": 24, "dev": 6, "test": 12}
     assert by_row["mood", "two"].cost.steps == 2
-    assert by_row["grammar", "two"].cost.records["test"] == 6
     assert any(line.startswith("4 runs, about") for line in foreseen.lines())
 
 
@@ -219,6 +245,35 @@ def test_the_command_line_shows_the_table_or_json(done, place, models, monkeypat
 def test_a_mistake_is_one_sentence(place, models, options, error, message):
     with pytest.raises(error, match=message):
         plan_of(place, models, **options)
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("rows.mod.judged=5", r"small.yaml has no row 'mod'; did you mean 'mood'\?"),
+        ("rows.mood.also=[f2]", r"mood has no metric 'f2' to show; did you mean 'f1'\?"),
+        ("rows.grammar.also=[orderz]", r"grammar has no metric 'orderz' to show; did you mean 'orders'\?"),
+        ("task.lenght=8", r"unknown setting 'tasks.mood.task.lenght'"),
+        ("memory=8", r"memory=8 is asked for, but the model in .*one keeps none"),
+        ("data.columns.text=texd", r"has no column 'texd'"),
+    ],
+)
+def test_a_mistake_is_found_before_anything_is_trained(place, models, tmp_path, word, message):
+    with pytest.raises(UsageError, match=message):
+        plan_of(place, models, word, out=tmp_path)
+
+
+def test_words_that_would_change_nothing_are_refused_where_nothing_is_learned(place, models, tmp_path):
+    data = place / "data"
+    options = {"suite": str(data / "small.yaml"), "data": data, "rows": ["grammar"], "out": tmp_path}
+    (cell, _) = planned(models, ["task.limit=2"], **options).cells
+    assert cell.work.task.limit == 2
+    with pytest.raises(
+        UsageError, match=r"grammar: nothing is learned here, so training would change nothing"
+    ):
+        planned(models, ["task.limit=2", "training.epochs=7"], **options)
+    with pytest.raises(UsageError, match=r"unknown setting 'length'"):
+        planned(models, ["task.length=7"], **options)
 
 
 def test_data_must_be_a_folder(place, models):

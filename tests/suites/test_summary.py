@@ -8,9 +8,11 @@ import pytest
 
 from bothways.evaluate import lines_of
 from bothways.finetuning.results import TaskResult
+from bothways.metrics.bootstrap import affordable
 from bothways.metrics.interval import Interval
+from bothways.suites import summary
 from bothways.suites.plan import Plan
-from bothways.suites.settings import Suite
+from bothways.suites.settings import PairTask, Suite
 from bothways.suites.summary import average, summarise
 from bothways.suites.table import WIDTH, difference_table, notes, score_table
 from bothways.task_recipe import TaskData
@@ -24,6 +26,7 @@ SUITE = {
             "task": {"kind": "classify"},
             "files": ({"train": "a", "note": "made up"},),
             "also": ("f1",),
+            "judged": 400,
         },
         "hard": {
             "about": "?",
@@ -89,6 +92,7 @@ def plan(**changes) -> Plan:
         "rows": suite.rows,
         "files": {name: row.files[0] for name, row in suite.rows.items()},
         "data": {"easy": TaskData(limit=8000, judged=400), "hard": TaskData(limit=8000)},
+        "asked": {"pairs": PairTask()},
         "cells": [],
         "full": False,
         "seeds": 2,
@@ -163,21 +167,56 @@ def test_differences_show_their_interval_and_p_value():
 def test_notes_say_what_the_numbers_are_of():
     assert notes(plan(), summarised()) == [
         "means of 2 seeds; [low, high] is a 95% interval over seeds and examples",
+        "easy, hard: 500 resamples, not 10,000, of so many examples",
         "p: how often chance would show such a difference, after Holm's correction for all of them",
         "at most 8,000 training records a task and 100 pairs a paradigm; --full lifts the limits",
         "easy: judged on 400 records drawn from all; --full judges all",
         "easy: made up",
-        "easy: only 400 examples: a difference of less than 0.069 between two models may be chance",
-        "hard: only 60 examples: a difference of less than 0.179 between two models may be chance",
+        "easy: only 400 examples: a difference of less than 0.069 in accuracy between two models may be chance",
+        "hard: only 60 examples: a difference of less than 0.179 in accuracy between two models may be chance",
         "average: the mean over easy, hard",
         "pairs is left out",
         "BERT: a paper",
         "all runs and results.jsonl: out",
     ]
-    assert notes(plan(full=True, data={}), summarised(models=("one",), seeds=(1,)))[:2] == [
+    assert notes(plan(full=True, data={}, asked={}), summarised(models=("one",), seeds=(1,)))[::2][:2] == [
         "one seed; [low, high] is a 95% interval over examples",
         "all records were used (--full)",
     ]
+
+
+def test_full_lifts_only_the_limits_of_the_suite():
+    data = {"easy": TaskData(limit=100, judged=400), "hard": TaskData(limit=100)}
+    said = notes(plan(data=data), summarised())
+    assert "at most 100 pairs a paradigm; --full lifts the limits" in said
+    assert "at most 100 training records a task" in said
+    said = notes(plan(data=data, asked={"pairs": PairTask(limit=2)}, full=True), summarised())
+    assert "at most 100 training records a task and 2 pairs a paradigm" in said
+    assert "easy: judged on 400 records drawn from all" in said
+    assert "all records were used" in notes(plan(data={}, asked={}), summarised())
+
+
+def test_a_row_that_is_asked_once_is_no_mean_of_seeds():
+    lines = summarise([*results(), replace(result("one", "pairs", 1, 9), trained_on=0)], {}, resamples=9)
+    assert "pairs: one seed" in notes(
+        plan(files={name: plan().files["easy"] for name in SUITE["rows"]}), lines
+    )
+
+
+def test_many_examples_have_fewer_resamples_and_what_is_known_is_not_computed_again(monkeypatch):
+    assert [affordable(count) for count in (400, 5000, 25_000, 67_000)] == [10_000, 10_000, 2000, 1000]
+    first = summarised()
+    monkeypatch.setattr(summary, "bootstrap", None)
+    monkeypatch.setattr(summary, "compare", None)
+    assert summarised() == first
+
+
+def test_what_is_to_know_of_the_records_stands_below_the_table_once():
+    note = "3 of 400 test examples (0.8%) also occur in train"
+    lines = summarise(
+        [replace(each, notes=(note,)) for each in results() if each.task == "easy"], {}, resamples=9
+    )
+    assert notes(plan(), lines).count(f"easy: {note}") == 1
 
 
 def test_a_number_on_dev_says_so():

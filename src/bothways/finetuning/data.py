@@ -25,6 +25,8 @@ class TaskRecords:
     dev: list[Any]
     test: list[Any] = field(default_factory=list)
     """Empty where no test records are given."""
+    notes: tuple[str, ...] = ()
+    """What must be known of numbers on these records: which rows were left out, and what is in two parts."""
 
 
 def read_tasks(recipe: TaskRecipe, layout: Layout, *, is_causal: bool, say: Say) -> dict[str, TaskRecords]:
@@ -46,7 +48,7 @@ def replace_task(part: TaskPart, changes: dict[str, Any]) -> TaskPart:
 
 def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     """Read one task's records."""
-    data, kind = part.data, part.task.kind
+    data, kind, notes = part.data, part.task.kind, list[str]()
     if data.train is None:
         raise UsageError(f"task {name} has no records to learn from; give a file with --data, or data.train")
     # What teachers alone answer needs no labels; what is judged does.
@@ -59,13 +61,16 @@ def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     labelled = read_part(
         data.train, kind, data.columns, strict=data.strict, say=say, needs_labels=needs_labels
     )
+    notes += labelled.reading.left_out()
     train, task = labelled.records, TASKS[kind][1]
     settings = task.survey(part.task, train)
     refuse_unlearnable(settings, train)
     # Their columns are those of the training records, but for labels that only these may have.
     columns = labelled.columns if needs_labels else data.columns
     dev, test = (
-        usable(settings, read_part(path, kind, columns, strict=data.strict, say=say), say) if path else None
+        usable(settings, read_part(path, kind, columns, strict=data.strict, say=say), say, notes)
+        if path
+        else None
         for path in (data.dev, data.test)
     )
     if dev is None:
@@ -76,6 +81,7 @@ def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     for part_name, records in (("dev", dev), ("test", test)):
         if line := repeated_line(train, records, part_name):
             say(line)
+            notes.append(line)
     if data.limit is not None and len(train) > data.limit:
         say(f"{data.limit:,} of {len(train):,} training records are used (data.limit)")
         train = limit(train, data.limit, seed=0)
@@ -84,7 +90,7 @@ def read_task(name: str, part: TaskPart, say: Say) -> TaskRecords:
     settings = task.learn(settings, train)
     for line in task.notes(settings, train):
         say(line)
-    return TaskRecords(settings, train, dev, test)
+    return TaskRecords(settings, train, dev, test, tuple(notes))
 
 
 def read_part(
@@ -106,8 +112,10 @@ def refuse_unlearnable(settings: TaskSettings, records: Sequence[Any]) -> None:
             raise DataError(f"{bad}; correct the row, or change that setting") from None
 
 
-def usable(settings: TaskSettings, part: Labelled, say: Say) -> list[Any]:
+def usable(settings: TaskSettings, part: Labelled, say: Say, notes: list[str]) -> list[Any]:
     """Return the records of a part that can be judged; those of labels that nobody learned are left out and counted.
+
+    What is left out, here and while reading, is added to `notes`.
 
     Raises `DataError` at the first of them where rows are read strictly, and where none is left.
     """
@@ -120,6 +128,7 @@ def usable(settings: TaskSettings, part: Labelled, say: Say) -> list[Any]:
     kept = reading.good(part.records, checked)
     for line in reading.left_out():
         say(line)
+    notes += [*part.reading.left_out(), *reading.left_out()]
     return kept
 
 

@@ -50,6 +50,7 @@ def judge_checkpoint(
                     seconds=round(time.monotonic() - began, 1),
                     metrics=judged.metrics,
                     run=tuple(tuple(column.tolist()) for column in judged.run),
+                    notes=records.notes,
                     kind=records.settings.kind,
                 )
             )

@@ -11,7 +11,7 @@ from bothways.config import Settings, build
 from bothways.errors import CheckpointError, UsageError
 from bothways.finetuning.build import reader_of, tasks_of
 from bothways.interop.folder import Model, read_model
-from bothways.recipe_files import merge_layers, parse_words
+from bothways.recipe_files import Values, merge_layers, parse_words, read_yaml
 from bothways.records.columns import ColumnSettings
 from bothways.records.read import read
 from bothways.records.types import unlabelled
@@ -38,10 +38,11 @@ class PredictWords(Settings):
     data: DataWords = DataWords()
     """The same in the words of `finetune`."""
 
-    def all_columns(self) -> ColumnSettings:
-        """Return the columns, in whichever words they were named."""
-        said = [each.model_dump(exclude_unset=True) for each in (self.data.columns, self.columns)]
-        return ColumnSettings(**merge_layers(said))
+    def said(self) -> Values:
+        """Return the columns that are named, in whichever words."""
+        return merge_layers(
+            [each.model_dump(exclude_unset=True) for each in (self.data.columns, self.columns)]
+        )
 
 
 @dataclass(frozen=True)
@@ -71,25 +72,38 @@ def predict_file(
 ) -> Predictions:
     """Answer every record of a file with a fine-tuned model, and write JSON lines to `out` where it is given.
 
-    `name` is the task's, of a model of several. `words` such as `columns.text=review` say what is read.
+    `name` is the task's, of a model of several. What is read are the columns that the run was trained with, unless
+    `words` such as `columns.text=review` say otherwise.
     """
-    columns = build(PredictWords, parse_words(words), "predict").all_columns()
+    said = build(PredictWords, parse_words(words), "predict").said()
     folder = resolve_run(run, say)
     model, missing = read_model(folder)
     task = task_named(model, name, folder, missing)
+    columns = ColumnSettings(**merge_layers([columns_of(folder, name), said]))
     kind: Any = task.settings.kind
     labelled = read(path, kind, columns, labelled=False)
     for line in labelled.reading.lines():
         say(line)
     encoder = model.encoder.to(choose_device())
     asked = [unlabelled(record) for record in labelled.records]
-    said = predict(task.to(choose_device()), encoder, asked, reader_of(model, task))
+    answers = predict(task.to(choose_device()), encoder, asked, reader_of(model, task))
     predictions = [
-        {"where": record.where, **each} for record, each in zip(labelled.records, said, strict=True)
+        {"where": record.where, **each} for record, each in zip(labelled.records, answers, strict=True)
     ]
     if out is not None:
         files.write_text(out, "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in predictions))
     return Predictions(predictions, out)
+
+
+def columns_of(checkpoint: Path, name: str | None) -> Values:
+    """Return which columns a task of a run was told to read; nothing where the checkpoint lies in no run."""
+    written = checkpoint.resolve().parent.parent / "recipe.yaml"
+    if checkpoint.resolve().parent.name != "checkpoints" or not written.is_file():
+        return {}
+    tasks: Values = read_yaml(written).get("tasks", {})
+    task = tasks.get(name) if name in tasks or len(tasks) != 1 else next(iter(tasks.values()))
+    columns: Values = (task or {}).get("data", {}).get("columns", {})
+    return columns
 
 
 def task_named(model: Model, name: str | None, folder: Path, missing: Sequence[str]) -> Task[Any]:

@@ -44,6 +44,8 @@ class TaskResult:
     """What the metric needs to know of each example, for paired tests: see `tasks.Judged.run`."""
     note: str = ""
     """What else to know of the number, such as how a model was asked."""
+    notes: tuple[str, ...] = ()
+    """What to know of the records: which rows were left out, and how many stand in two parts."""
     kind: str = ""
     """What kind of task: with the metric, it says what computes a score from `run`."""
 

@@ -20,6 +20,10 @@ Metric = Callable[..., Any]
 """From the arrays of a run, each with any number of resamples in front, [..., examples, ...], to scores [...]."""
 
 RESAMPLES = 10_000
+FEWEST = 1_000
+"""What an interval and a p-value need at least."""
+_AFFORDABLE = 50_000_000
+"""How many examples are drawn in all within seconds."""
 _AT_ONCE = 250_000
 """How many examples are drawn at once: few enough that they stay in a processor's cache."""
 
@@ -40,6 +44,11 @@ def bootstrap(metric: Metric, runs: Sequence[Run], *, resamples: int = RESAMPLES
     drawn = [_resample(metric, runs, (size, count), rng) for size in batches(resamples, count)]
     low, high = np.quantile(np.concatenate(drawn), [0.025, 0.975])
     return Interval(over_seeds(metric, runs), float(low), float(high))
+
+
+def affordable(examples: int) -> int:
+    """Return how many resamples take seconds: 10,000 of up to 5,000 examples, fewer of more, 1,000 at least."""
+    return min(RESAMPLES, max(FEWEST, _AFFORDABLE // examples))
 
 
 def over_seeds(metric: Metric, runs: Sequence[Run]) -> float:

@@ -56,5 +56,6 @@ def small_test_set(count: int) -> str | None:
     by_chance = NORMAL_QUANTILE * math.sqrt(2 * 0.25 / count)
     examples = "1 example" if count == 1 else f"{count} examples"
     return (
-        f"only {examples}: a difference of less than {min(by_chance, 1):.3f} between two models may be chance"
+        f"only {examples}: a difference of less than {min(by_chance, 1):.3f} in accuracy between two models may be "
+        "chance"
     )

@@ -64,9 +64,10 @@ def _outcome(plan: Plan, known: Known) -> Evaluated:
 def _done(cell: Cell, plan: Plan, *, keep_models: bool, quiet: bool) -> list[TaskResult]:
     try:
         return run(cell, quiet=quiet, keep_model=keep_models)
-    except Interrupted as stop:
+    except (Interrupted, KeyboardInterrupt) as stop:
+        kept = "all is saved" if isinstance(stop, Interrupted) else "all that was finished is saved"
         raise Interrupted(
-            f"stopped during {cell.title}, all is saved; go on with the same command and --out {plan.folder}"
+            f"stopped during {cell.title}, {kept}; go on with the same command and --out {plan.folder}"
         ) from stop
 
 

@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from bothways import runtime
-from bothways.finetuning.build import build_model, lay_out, make_feed
+from bothways.finetuning.build import build_model, check, lay_out, make_feed
 from bothways.finetuning.command import finetune
-from bothways.finetuning.data import read_tasks
+from bothways.finetuning.data import TaskRecords, read_tasks
 from bothways.finetuning.inputs import reads_from_the_left
 from bothways.finetuning.results import TaskResult
 from bothways.recipe_files import Values, merge
 from bothways.suites.contestants import Contestant
 from bothways.suites.cost import Cost, of_training
 from bothways.suites.settings import Files, Row
-from bothways.task_recipe import TaskRecipe, of_layers
+from bothways.task_recipe import TaskRecipe, of_file, of_layers, write_resolved
+from bothways.tasks import TASKS
 
 MOST_RECORDS = 8_000
 """Training records of a row that are used at most, unless all of them are asked for."""
@@ -44,18 +45,40 @@ class FineTuning:
             part["data"] = {name: value for name, value in part["data"].items() if name not in self.files}
         return values
 
+    def check(self) -> None:
+        """Refuse what the model cannot do."""
+        check(self.recipe, self.model.about)
+
+    def read(self) -> dict[str, TaskRecords]:
+        """Return its records; raise `DataError` for files that cannot be used."""
+        about = self.model.about
+        is_causal = reads_from_the_left(about.objective)
+        return read_tasks(self.recipe, about.layout, is_causal=is_causal, say=lambda _line: None)
+
+    def metrics(self) -> list[str]:
+        """Return the names of all metrics that may come of it."""
+        (part,) = self.recipe.tasks.values()
+        task = TASKS[part.task.kind][1]
+        return [*task.measures, *task.further]
+
     def judge(self, place: Path, *, quiet: bool) -> list[TaskResult]:
         """Train and judge in the run folder `place`, or go on there."""
-        begun = (place / "recipe.yaml").exists()
-        return finetune(self.recipe, place, resume=begun, quiet=quiet).results
+        written = place / "recipe.yaml"
+        if written.exists():
+            write_resolved(self._where_files_lie_now(of_file(None, written, [])), written)
+        return finetune(self.recipe, place, resume=written.exists(), quiet=quiet).results
+
+    def _where_files_lie_now(self, begun: TaskRecipe) -> TaskRecipe:
+        """Return the recipe of a run with the paths of today: the cell has compared what lies there by checksums."""
+        ((name, part),) = begun.tasks.items()
+        part = part.model_copy(update={"data": part.data.model_copy(update=self.files)})
+        return begun.model_copy(update={"model": self.recipe.model, "tasks": {name: part}})
 
     def cost(self) -> Cost:
         """Read the records, and time a few steps on them."""
-        recipe, about = self.recipe, self.model.about
-        is_causal = reads_from_the_left(about.objective)
-        tasks = read_tasks(recipe, about.layout, is_causal=is_causal, say=lambda _line: None)
+        recipe, tasks = self.recipe, self.read()
         runtime.set_threads(recipe.training.threads)
-        model = build_model(recipe, about, self.model.folder, tasks)
+        model = build_model(recipe, self.model.about, self.model.folder, tasks)
         feed = make_feed(recipe, model, lay_out(model, tasks, "train"))
         (records,) = tasks.values()
         counts = {"train": len(records.train), "dev": len(records.dev), "test": len(records.test)}

@@ -12,6 +12,7 @@ from bothways.suites.plan import Plan
 from bothways.training.metrics import duration
 
 Say = Callable[[str], None]
+NONE = "–"
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class Expected:
     model: str
     runs: int
     """Cells that are not finished."""
-    cost: Cost
-    """Of one of them."""
+    cost: Cost | None
+    """Of one of them; None where nothing is to do."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Foreseen:
     def lines(self) -> list[str]:
         """Return a table with a line for each row and model, and the time of all."""
         runs = sum(each.runs for each in self.expected)
-        seconds = sum(each.runs * each.cost.seconds for each in self.expected)
+        seconds = sum(each.runs * each.cost.seconds for each in self.expected if each.cost)
         return [
             *lines_of(self.table()),
             *self.notes,
@@ -52,6 +53,9 @@ class Foreseen:
         for heading in ("train", "dev", "test", "steps", "runs to do", "a run takes"):
             table.add_column(heading, justify="right", no_wrap=True)
         for each in self.expected:
+            if each.cost is None:
+                table.add_row(each.row, each.model, *[NONE] * 4, "0", NONE)
+                continue
             cost = each.cost
             numbers = (*(cost.records[part] for part in ("train", "dev", "test")), cost.steps, each.runs)
             table.add_row(
@@ -64,9 +68,10 @@ def foresee(plan: Plan, say: Say) -> Foreseen:
     """Read all records, time a little of everything, and say what would happen; writes nothing."""
     found = []
     for cell in (cell for cell in plan.cells if cell.seed == 1):
-        say(f"{cell.row}, {cell.work.model.name}: reading and timing")
         runs = sum(not finished(other) for other in _of_all_seeds(plan.cells, cell))
-        found.append(Expected(cell.row, cell.work.model.name, runs, cell.work.cost()))
+        if runs:
+            say(f"{cell.row}, {cell.work.model.name}: reading and timing")
+        found.append(Expected(cell.row, cell.work.model.name, runs, cell.work.cost() if runs else None))
     return Foreseen(found, plan.notes)
 
 

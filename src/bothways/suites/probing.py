@@ -44,16 +44,28 @@ class Probing:
         """Return everything else that decides its numbers."""
         return {"task": {"kind": KIND}}
 
+    def read(self) -> list[Probe]:
+        """Return the probes that are asked."""
+        return read_probes(Path(self.probes))
+
+    def check(self) -> None:
+        """Refuse nothing: the plan refuses models that see one side of a blank."""
+
+    def metrics(self) -> list[str]:
+        """Return the names of all metrics that may come of it."""
+        groups = dict.fromkeys(probe.group for probe in self.read() if probe.group is not None)
+        return [METRIC, "first", "among_five", *(f"{METRIC} of {group}" for group in groups)]
+
     def judge(self, place: Path, *, quiet: bool) -> list[TaskResult]:
         """Ask the model; nothing but the result is worth keeping."""
         began = time.monotonic()
-        probes = read_probes(Path(self.probes))
+        probes = self.read()
         found = ask_probes(*load(self.model.folder), probes)
         return [self._result(found, probes, time.monotonic() - began)]
 
     def cost(self) -> Cost:
         """Ask a few probes, and reckon from there."""
-        probes = read_probes(Path(self.probes))
+        probes = self.read()
         few, model = probes[:TIMED_PROBES], load(self.model.folder)
         began = time.monotonic()
         ask_probes(*model, few)

@@ -19,8 +19,8 @@ def suite_names() -> list[str]:
     return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
 
-def read_suite(reference: str, changes: Values | None = None) -> tuple[str, Suite]:
-    """Return a built-in suite, or that of a YAML file, and its name; `changes` are laid over what it says.
+def read_suite(reference: str, rows: Values | None = None) -> tuple[str, Suite]:
+    """Return a built-in suite, or that of a YAML file, and its name; `rows` change what it says of rows, by name.
 
     Raises `UsageError` for an unknown name, an unreadable file, and a suite that says what no suite can.
     """
@@ -32,8 +32,22 @@ def read_suite(reference: str, changes: Values | None = None) -> tuple[str, Suit
     elif path.suffix in (".yaml", ".yml"):
         raise UsageError(f"there is no suite {reference}: no such file")
     else:
-        raise UsageError(f"there is no suite {reference!r}; {nearest(reference, suite_names())}")
-    return path.stem, build(Suite, merge(values, changes or {}), f"the suite {reference}")
+        raise UsageError(f"there is no suite {reference!r}; {_hint(reference)}")
+    known = list(values.get("rows", {}))
+    if unknown := next((name for name in rows or {} if name not in known), None):
+        raise UsageError(f"the suite {reference} has no row {unknown!r}; {nearest(unknown, known)}")
+    return path.stem, build(Suite, merge(values, {"rows": rows or {}}), f"the suite {reference}")
+
+
+def _hint(name: str) -> str:
+    """Say which suite has rows of this name, or begun by it, or else the nearest suite."""
+    for suite in suite_names():
+        rows = list(read_yaml(_FOLDER / f"{suite}.yaml")["rows"])
+        if meant := [row for row in rows if row == name] or [
+            row for row in rows if row.startswith(f"{name}-")
+        ]:
+            return f"its rows are in another one: --suite {suite} --rows {','.join(meant)}"
+    return nearest(name, suite_names())
 
 
 def chosen(suite: Suite, names: Sequence[str]) -> dict[str, Row]:

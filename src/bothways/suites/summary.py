@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from statistics import mean
+from typing import TypeAlias
 
 import numpy as np
 
 from bothways.finetuning.results import TaskResult
-from bothways.metrics.bootstrap import RESAMPLES, Metric, Run, bootstrap
+from bothways.metrics.bootstrap import Metric, Run, affordable, bootstrap
 from bothways.metrics.grouped import mean_of_groups
 from bothways.metrics.holm import holm
 from bothways.metrics.interval import Interval, mean_interval
@@ -21,6 +23,9 @@ MEASURES: dict[str, Mapping[str, Metric]] = {
     probing.KIND: probing.MEASURES,
 }
 """Kind of task → deciding metric → what computes it from the arrays of a result."""
+
+Written: TypeAlias = tuple[tuple[tuple[float, ...], ...], ...]
+"""The arrays of each seed, as results hold them."""
 
 
 @dataclass(frozen=True)
@@ -47,20 +52,25 @@ class Line:
     scores: dict[str, Interval]
     """Of each model: the mean over its seeds, with a 95% interval over seeds and examples."""
     seeds: int
+    resamples: int
+    """Of the bootstrap and of the exchange test."""
     also: dict[str, dict[str, float]]
     """Further metrics → model → mean over seeds."""
     notes: dict[str, str]
     """What to know of each model's score, such as how it was asked."""
+    about_records: list[str]
+    """What to know of the records, each thing once."""
     differences: dict[str, Difference]
     """Of each model but the first."""
 
 
 def summarise(
-    results: Sequence[TaskResult], also: Mapping[str, Sequence[str]], *, resamples: int = RESAMPLES
+    results: Sequence[TaskResult], also: Mapping[str, Sequence[str]], *, resamples: int | None = None
 ) -> list[Line]:
     """Return a line for each row, in the order of the results; the first model is the one that others are compared to.
 
-    `also` names the further metrics of each row.
+    `also` names the further metrics of each row. Of very many examples there are fewer `resamples`, unless their
+    number is given. What was computed once is remembered, since a table is shown after each seed.
     """
     lines = [
         _line([result for result in results if result.task == row], also.get(row, ()), resamples)
@@ -69,15 +79,16 @@ def summarise(
     return _corrected(lines)
 
 
-def _line(results: Sequence[TaskResult], also: Sequence[str], resamples: int) -> Line:
+def _line(results: Sequence[TaskResult], also: Sequence[str], wanted: int | None) -> Line:
     part = "test" if any(result.part == "test" for result in results) else "dev"
     by_model = {
         name: [result for result in results if (result.model, result.part) == (name, part)]
         for name in dict.fromkeys(result.model for result in results)
     }
     first = next(iter(by_model.values()))
-    measure = MEASURES[first[0].kind][first[0].metric]
-    runs = {name: [run_of(result) for result in seeds] for name, seeds in by_model.items()}
+    measure = first[0].kind, first[0].metric
+    resamples = wanted or affordable(first[0].examples)
+    runs = {name: tuple(result.run for result in seeds) for name, seeds in by_model.items()}
     (one, *others) = runs
     return Line(
         row=first[0].task,
@@ -86,20 +97,29 @@ def _line(results: Sequence[TaskResult], also: Sequence[str], resamples: int) ->
         examples=first[0].examples,
         trained_on=first[0].trained_on,
         baseline=first[0].baseline,
-        scores={name: bootstrap(measure, each, resamples=resamples) for name, each in runs.items()},
+        scores={name: _interval(*measure, each, resamples) for name, each in runs.items()},
         seeds=len(first),
+        resamples=resamples,
         also={metric: _means(by_model, metric) for metric in also},
         notes={name: seeds[0].note for name, seeds in by_model.items() if seeds[0].note},
+        about_records=list(dict.fromkeys(note for result in results for note in result.notes)),
         differences={
-            name: _difference(measure, runs[name], runs[one], resamples)
+            name: _difference(*measure, runs[name], runs[one], resamples)
             for name in others
             if len(runs[name]) == len(runs[one])
         },
     )
 
 
-def _difference(measure: Metric, ours: Sequence[Run], firsts: Sequence[Run], resamples: int) -> Difference:
-    comparison = compare(measure, ours, firsts, resamples=resamples)
+@cache
+def _interval(kind: str, metric: str, runs: Written, resamples: int) -> Interval:
+    return bootstrap(MEASURES[kind][metric], [_arrays(run) for run in runs], resamples=resamples)
+
+
+@cache
+def _difference(kind: str, metric: str, ours: Written, firsts: Written, resamples: int) -> Difference:
+    both = ([_arrays(run) for run in runs] for runs in (ours, firsts))
+    comparison = compare(MEASURES[kind][metric], *both, resamples=resamples)
     return Difference(comparison, comparison.p_value)
 
 
@@ -113,7 +133,11 @@ def _means(by_model: Mapping[str, Sequence[TaskResult]], metric: str) -> dict[st
 
 def run_of(result: TaskResult) -> Run:
     """Return a result's arrays as its metric takes them: whole numbers are classes or counts."""
-    columns = [np.array(column) for column in result.run]
+    return _arrays(result.run)
+
+
+def _arrays(run: tuple[tuple[float, ...], ...]) -> Run:
+    columns = [np.array(column) for column in run]
     return [
         column.astype(np.int64) if np.array_equal(column, np.round(column)) else column for column in columns
     ]

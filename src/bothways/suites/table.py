@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.table import Table
 
 from bothways.evaluate import lines_of
+from bothways.metrics.bootstrap import RESAMPLES
 from bothways.metrics.interval import Interval, small_test_set
+from bothways.suites.fine_tuning import MOST_RECORDS
 from bothways.suites.plan import Plan
-from bothways.suites.settings import PairTask, Published, Suite
+from bothways.suites.settings import Published, Suite
 from bothways.suites.summary import Line, average
 
 WIDTH = 1000
@@ -112,21 +114,43 @@ def _how_measured(plan: Plan, lines: Sequence[Line]) -> Iterator[str]:
     seeds = max(line.seeds for line in lines)
     over = f"means of {seeds} seeds; [low, high] is a 95% interval over seeds and examples"
     yield over if seeds > 1 else "one seed; [low, high] is a 95% interval over examples"
+    for fewer in sorted({line.seeds for line in lines if line.seeds < seeds}):
+        yield f"{_names(lines, seeds=fewer)}: {'one seed' if fewer == 1 else f'{fewer} seeds'}"
+    for fewer in sorted({line.resamples for line in lines if line.resamples < RESAMPLES}):
+        yield f"{_names(lines, resamples=fewer)}: {fewer:,} resamples, not {RESAMPLES:,}, of so many examples"
     if any(line.differences for line in lines):
         yield "p: how often chance would show such a difference, after Holm's correction for all of them"
-    if plan.full:
-        yield "all records were used (--full)"
-        return
-    pairs = {row.task.limit for row in plan.rows.values() if isinstance(row.task, PairTask)}
-    limits = {data.limit for data in plan.data.values()}
-    caps = [f"{most:,} training records a task" for most in limits if most is not None]
-    caps += [f"{most:,} pairs a paradigm" for most in pairs if most is not None]
-    if caps:
-        yield f"at most {' and '.join(caps)}; --full lifts the limits"
+    yield from _limits(plan)
     judged = {line.row: plan.data[line.row].judged for line in lines if line.row in plan.data}
     for most in sorted({line.examples for line in lines if judged.get(line.row) == line.examples}):
         names = [line.row for line in lines if judged.get(line.row) == line.examples == most]
-        yield f"{', '.join(names)}: judged on {most:,} records drawn from all; --full judges all"
+        own = not plan.full and all(plan.rows[name].judged == most for name in names)
+        yield f"{', '.join(names)}: judged on {most:,} records drawn from all" + "; --full judges all" * own
+
+
+def _limits(plan: Plan) -> Iterator[str]:
+    """Say how many records are used at most; --full lifts the suite's own limits, not those that somebody set."""
+    learned = {data.limit for data in plan.data.values() if data.limit is not None}
+    pairs = {row: task.limit for row, task in plan.asked.items() if task.limit is not None}
+    limits = {f"{most:,} training records a task": most == MOST_RECORDS for most in learned}
+    limits |= {
+        f"{most:,} pairs a paradigm": getattr(plan.rows[row].task, "limit", None) == most
+        for row, most in pairs.items()
+    }
+    own = [limit for limit, is_own in limits.items() if is_own and not plan.full]
+    if own:
+        yield f"at most {' and '.join(own)}; --full lifts the limits"
+    if others := [limit for limit in limits if limit not in own]:
+        yield f"at most {' and '.join(others)}"
+    if not limits:
+        yield "all records were used" + " (--full)" * plan.full
+
+
+def _names(lines: Sequence[Line], **same: int) -> str:
+    """Return the rows whose lines have these values."""
+    return ", ".join(
+        line.row for line in lines if all(getattr(line, name) == value for name, value in same.items())
+    )
 
 
 def _about_rows(plan: Plan, lines: Sequence[Line]) -> Iterator[str]:
@@ -134,6 +158,7 @@ def _about_rows(plan: Plan, lines: Sequence[Line]) -> Iterator[str]:
     for line in lines:
         if note := plan.files[line.row].note:
             yield f"{line.row}: {note}"
+        yield from (f"{line.row}: {note}" for note in line.about_records)
         if line.part == "dev":
             yield f"{line.row}: judged on the records that also chose the checkpoint"
         for how, models in _by_value(line.notes).items():

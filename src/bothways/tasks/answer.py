@@ -89,6 +89,7 @@ class Answer(Task[QuestionRecord]):
     name = "answer"
     settings: AnswerSettings
     measures: ClassVar[Mapping[str, Metric]] = {"f1": mean}
+    further = ("exact", "f1_answerable", "right_no_answer")
     by_slot = True
 
     def add_heads(self, encoder: Encoder) -> None:

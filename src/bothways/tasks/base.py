@@ -81,6 +81,8 @@ class Task(Objective, Generic[R]):
     offers = frozenset()
     measures: ClassVar[Mapping[str, Metric]]
     """What may decide which checkpoint is best, by name: each takes the arrays of a `Judged.run`."""
+    further: ClassVar[tuple[str, ...]] = ()
+    """Metrics that are reported besides and decide nothing."""
     teaches: ClassVar[bool] = False
     """Whether a model of this task can teach another, of any tokenizer: see `soft_targets`."""
     meaning: ClassVar[tuple[str, ...]] = ()

@@ -100,7 +100,9 @@ def predict(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="KEY=VALUE", help="What is read, such as columns.text=review.", show_default=False
+            metavar="KEY=VALUE",
+            help="What is read, such as columns.text=review; else as in training.",
+            show_default=False,
         ),
     ] = None,
     name: Annotated[
@@ -172,7 +174,7 @@ def evaluate(
         [word for word in models if "=" in word],
         suite=suite,
         data=data,
-        rows=rows.split(",") if rows else [],
+        rows=[name.strip() for name in rows.split(",")] if rows else [],
         seeds=seeds,
         full=full,
         out=out,
