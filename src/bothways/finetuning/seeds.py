@@ -31,22 +31,32 @@ class Seeds:
 
 
 def finetune_seeds(
-    recipe: TaskRecipe, seeds: int, out: Path | None, say: Say, *, quiet: bool = False
+    recipe: TaskRecipe,
+    seeds: int,
+    out: Path | None,
+    say: Say,
+    *,
+    quiet: bool = False,
+    begin: Callable[[TaskRecipe, Path], TaskRecipe] | None = None,
 ) -> Seeds | FineTuned:
-    """Fine-tune with the seeds 1 to `seeds`, each into a folder of its own; what is finished is not done again."""
+    """Fine-tune with the seeds 1 to `seeds`, each into a folder of its own; what is finished is not done again.
+
+    `begin` returns the recipe of a seed for its folder, where they differ in more than the seed.
+    """
     if seeds < 1:
         raise UsageError(f"--seeds is {seeds}; give 1 or more")
     folder = out or next_folder(recipe.name)
     results: list[TaskResult] = []
     for seed in range(1, seeds + 1):
         place = folder / f"seed-{seed}"
+        run = recipe.model_copy(update={"seed": seed})
+        run = begin(run, place) if begin is not None else run
         found = read_results(place / RESULTS)
         say(f"[{seed}/{seeds}] seed {seed}" + (": done before" if found else ""))
         if not found:
             begun = (
                 place / "recipe.yaml"
             ).exists()  # written first, so that it is there after any interruption
-            run = recipe.model_copy(update={"seed": seed})
             found = finetune(run, place, resume=begun, quiet=quiet).results
         results += found
     return Seeds(folder, results)
