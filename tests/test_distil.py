@@ -2,16 +2,18 @@
 
 import pytest
 from safetensors.torch import load_file
+from small_tasks import make_model
 from small_text import RECIPES, failing, train, tree, weights_of, write_text
 from tiny_runs import assert_same_bits, metrics, saved_state, saved_tensors, set_cap
 
 from bothways.assembly import num_parameters
 from bothways.cli import main
-from bothways.distil import Asked, language_recipe
-from bothways.errors import CheckpointError
-from bothways.interop.folder import read_model
+from bothways.distil import Asked, distil, language_recipe
+from bothways.errors import CheckpointError, UsageError
+from bothways.interop.folder import read_model, write_model
 from bothways.pretrain import pretrain
-from bothways.recipe import resolve
+from bothways.recipe import resolve, write_resolved
+from bothways.tasks import TASKS
 from bothways.teachers import MAPS, with_digests
 
 SHORT = ("training.steps=4", "training.save_every=2", "training.evaluate_every=4", "training.keep=9")
@@ -93,6 +95,39 @@ def test_a_student_is_resumed_with_its_own_teacher_only(made, tmp_path, capsys):
     words = ["--resume", f"distil.teachers=['{other.folder}']", "distil.digests=[]"]
     _, said = failing(capsys, "pretrain", tmp_path / "run", *words)
     assert "was begun with distil=" in said
+
+
+def into_run(made, student, *words, teacher="bert"):
+    return Asked([str(made[teacher].folder)], str(student), {"train": str(made["text"])}, words)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_student_that_is_pretrained_begins_with_its_own_weights(resume, made, tmp_path, monkeypatch):
+    called = {}
+    monkeypatch.setattr("bothways.distil.pretrain", lambda *words, **more: called.update(more, words=words))
+    distil(into_run(made, made["short"].folder), tmp_path / "out", print, resume=resume)
+    recipe, out = called["words"]
+    assert (recipe.backbone.max_positions, out) == (32, tmp_path / "out")
+    assert recipe.tokenizer.path == str(made["short"].checkpoint)
+    assert called["start_from"] == (None if resume else made["short"].checkpoint)
+
+
+def test_weights_that_cannot_be_taken_over_are_refused(made, tmp_path):
+    with pytest.raises(UsageError, match="holds weights but no recipe to train them by"):
+        language_recipe(into_run(made, made["short"].checkpoint))
+    tuned = make_model("bert", TASKS["classify"][0](labels=("bad", "good")))
+    write_model(tmp_path, tuned, tuned.objective.settings, (), facts={})
+    with pytest.raises(UsageError, match=r"was fine-tuned to a task and .* is a language model"):
+        language_recipe(into_run(made, tmp_path))
+
+
+def test_a_recipe_that_was_distilled_before_forgets_its_teachers(made, tmp_path):
+    recipe = student_words(made, "bert")
+    known = recipe.model_copy(update={"distil": with_digests(recipe.distil)})
+    write_resolved(known, tmp_path / "recipe.yaml")
+    again = language_recipe(into_run(made, tmp_path / "recipe.yaml", teacher="short"))
+    assert again.distil.digests == ()
+    assert again.distil.teachers == (str(made["short"].folder),)
 
 
 MISTAKES = {

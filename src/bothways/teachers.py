@@ -4,6 +4,7 @@ A recipe names them by their folders and, once a run has begun, by the SHA-256 o
 on is taught by the very same models.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,18 +33,24 @@ MAPS = "distillation.safetensors"
 DECISIVE = ("config.json", "tokenizer.json", "*.safetensors")
 """What a model's answers depend on."""
 
+LAYING_OUT = ("post_processor", "padding", "truncation")
+"""The parts of a tokenizer's file that are about rows: where special tokens and padding stand in them."""
+
 T = TypeVar("T", bound=TeachingSettings)
 
 
-def with_digests(settings: T) -> T:
-    """Return the settings with every teacher's digest; raise `CheckpointError` where one is not what it was."""
+def with_digests(settings: T, section: str = "distil") -> T:
+    """Return the settings with every teacher's digest; raise `CheckpointError` where one is not what it was.
+
+    `section` is where the settings stand in their recipe.
+    """
     found = tuple(digest_of(resolve_run(teacher)) for teacher in settings.teachers)
     known = settings.digests or found
     for teacher, before, now in zip(settings.teachers, known, found, strict=False):
         if before != now:
             raise CheckpointError(
                 f"the teacher {teacher} has changed since this run began, so it cannot be resumed exactly; "
-                "restore it, or begin a new run with distil.digests=[]"
+                f"restore it, or begin a new run with {section}.digests=[]"
             )
     return settings.model_copy(update={"digests": found})
 
@@ -96,13 +103,18 @@ def _check_tokenizer(recipe: Recipe, teacher: str, folder: Path) -> None:
     if ours is None or not is_same_tokenizer(Path(ours).expanduser(), folder):
         raise UsageError(
             f"{teacher} has another tokenizer than the student, and predictions are compared token by token; "
-            f"set tokenizer.path={folder}, or choose teachers of one tokenizer"
+            f"choose a teacher of the same tokenizer, or draw the student anew with tokenizer.path={folder}"
         )
 
 
 def is_same_tokenizer(one: Path, other: Path) -> bool:
-    """Say whether two model folders cut text into the same tokens."""
-    return one == other or load_tokenizer(one).to_str() == load_tokenizer(other).to_str()
+    """Say whether two model folders cut text into the same tokens, however each lays them out in rows."""
+    return one == other or _cutting(one) == _cutting(other)
+
+
+def _cutting(folder: Path) -> dict[str, Any]:
+    parts = json.loads(load_tokenizer(folder).to_str())
+    return {name: part for name, part in parts.items() if name not in LAYING_OUT}
 
 
 def taught(

@@ -2,11 +2,14 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from small_tasks import pretrained_folder, records, write_csv
+from small_text import failing, tree
 
 from bothways.cli import main
 from bothways.distil import Asked, distil
@@ -14,10 +17,13 @@ from bothways.errors import CheckpointError, UsageError
 from bothways.finetuning.command import finetune
 from bothways.finetuning.data import read_tasks
 from bothways.finetuning.predicting import predict_file
+from bothways.finetuning.students import draw
 from bothways.finetuning.teaching import settings_of, soft_targets, with_teachers
 from bothways.interop.folder import describe
+from bothways.recipe import resolve
 from bothways.recipe_files import dump
 from bothways.task_recipe import of_file, of_one_task
+from bothways.teachers import is_same_tokenizer
 from bothways.text.tokenizer import TokenizerSettings, load_tokenizer, train_tokenizer
 from bothways.training.run_folder import resolve_run
 
@@ -76,9 +82,12 @@ def test_a_fresh_student_has_the_tokenizer_and_the_labels_of_its_teacher(place):
     run = distil(asked(), place / "out", silently, quiet=True)
     assert describe(run.checkpoint).settings.width == 16
     assert describe(run.checkpoint).objective.labels == ("bad", "good")
-    assert load_tokenizer(run.checkpoint).to_str() == load_tokenizer(place / "out/student").to_str()
+    assert load_tokenizer(run.checkpoint).to_str() == load_tokenizer(place / "out/student/bert-tiny").to_str()
     (result,) = run.results
-    assert (result.part, result.trained_on) == ("dev", 12)
+    assert (result.model, result.part, result.trained_on) == ("bert-tiny", "dev", 12)
+    card = (run.checkpoint / "README.md").read_text()
+    assert "| drawn anew as | bert-tiny |" in card
+    assert "tuned from" not in card
     written = of_file(None, run.folder / "recipe.yaml", []).tasks["classify"].distil
     assert written.teachers == ("one",)
     assert len(written.digests[0]) == 64
@@ -99,10 +108,12 @@ def test_what_teachers_say_is_the_mean_of_what_each_predicts(place, made):
 
 def test_teachers_and_student_may_have_different_tokenizers(place):
     own = train_tokenizer(["he was glad and she was sad ."] * 3, TokenizerSettings(kind="bpe"))
-    folder = pretrained_folder(place / "other-tokens", "roberta")
-    own.save(str(folder / "tokenizer.json"))
-    run = distil(asked("one", "other", into="xlnet"), place / "out", silently, quiet=True)
+    (place / "tokens").mkdir()
+    own.save(str(place / "tokens/tokenizer.json"))
+    draw(resolve("xlnet-tiny", TINY), place / "tokens", place / "student")
+    run = distil(asked("one", "other", into=str(place / "student")), place / "out", silently, quiet=True)
     assert describe(run.checkpoint).layout == "cls_last"
+    assert not is_same_tokenizer(run.checkpoint, resolve_run("one"))
     assert run.steps == 4
 
 
@@ -150,14 +161,32 @@ def test_a_teacher_that_changed_is_noticed(place):
     run = distil(asked(str(teacher)), place / "out", silently, quiet=True)
     config = json.loads((teacher / "config.json").read_text())
     (teacher / "config.json").write_text(json.dumps(config | {"changed": True}))
-    with pytest.raises(CheckpointError, match="has changed since this run began"):
+    # The advice names the key that the recipe of the run has.
+    advice = r"has changed since this run began.* with tasks\.classify\.distil\.digests=\[\]"
+    with pytest.raises(CheckpointError, match=advice):
         finetune(of_file(None, run.folder / "recipe.yaml", []), run.folder, resume=True, quiet=True)
 
 
-def test_a_student_of_another_shape_is_not_taken_for_this_one(place):
-    distil(asked(), place / "out", silently, quiet=True)
-    with pytest.raises(UsageError, match="holds a student of another shape than bert-tiny"):
-        distil(asked(words=["backbone.width=8"]), place / "out", silently, resume=True, quiet=True)
+def test_each_seed_begins_with_a_student_of_its_own(place):
+    distil(asked(words=["training.steps=1"]), place / "out", silently, seeds=2, quiet=True)
+    recipes = [of_file(None, place / f"out/seed-{seed}/recipe.yaml", []) for seed in (1, 2)]
+    drawn = [load_file(Path(recipe.model) / "model.safetensors") for recipe in recipes]
+    name = "bert.embeddings.word_embeddings.weight"
+    assert not torch.equal(drawn[0][name], drawn[1][name])
+
+
+def test_nothing_is_written_before_the_folder_and_the_records_are_known_to_be_right(place, made, capsys):
+    before = tree(made / "one")
+    words = ["distil", "one", "--into", "bert-tiny", *TINY, "--data", "train.csv", "--quiet"]
+    for out, more, sentence in (
+        ("one", ["--dev", "dev.csv"], "one already holds a run"),
+        ("one", ["--dev", "dev.csv", "--resume"], "holds a run of another model than a fresh bert-tiny"),
+        (place / "out", ["--dev", "bare.csv"], "label"),
+        (place / "out", ["task.length=9999"], "is longer than the"),
+    ):
+        assert sentence in failing(capsys, *words, *more, "--out", out)[1]
+    assert tree(made / "one") == before
+    assert not (place / "out").exists()
 
 
 MISTAKES = {

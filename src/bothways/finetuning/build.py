@@ -12,6 +12,7 @@ import torch
 from bothways import allocator, runtime
 from bothways.errors import UsageError
 from bothways.finetuning.data import TaskRecords
+from bothways.finetuning.students import is_fresh
 from bothways.formats.loader import Loader
 from bothways.interop.folder import Description, Model, load_weights, write_model
 from bothways.model.backbones import build_encoder, offers_of
@@ -245,7 +246,7 @@ def _facts(recipe: TaskRecipe, model: Model, tasks: Mapping[str, TaskRecords]) -
     teachers = [teacher for part in recipe.tasks.values() if part.distil for teacher in part.distil.teachers]
     return {
         "name": recipe.name,
-        "fine-tuned from": Path(recipe.model).name,
+        ("drawn anew as" if is_fresh(Path(recipe.model)) else "fine-tuned from"): Path(recipe.model).name,
         "tasks": ", ".join(f"{name} ({records.settings.kind})" for name, records in tasks.items()),
         "training records": ", ".join(f"{len(records.train):,}" for records in tasks.values()),
         "backbone": f"{settings.kind}, {settings.layers} layers of width {settings.width}",

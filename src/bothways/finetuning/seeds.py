@@ -35,12 +35,19 @@ class Seeds:
 
 
 def finetune_seeds(
-    recipe: TaskRecipe, seeds: int, out: Path | None, say: Say, *, quiet: bool = False
+    recipe: TaskRecipe,
+    seeds: int,
+    out: Path | None,
+    say: Say,
+    *,
+    quiet: bool = False,
+    begin: Callable[[TaskRecipe, Path], TaskRecipe] | None = None,
 ) -> Seeds:
     """Fine-tune with the seeds 1 to `seeds`, each into a folder of its own; what is finished is not done again.
 
-    Raises `UsageError`, `DataError` or `CheckpointError` where a folder holds a run of another recipe, of other records
-    or from another model; every `BothwaysError` of `finetune` besides.
+    `begin` returns the recipe of a seed for its folder, where they differ in more than the seed. Raises `UsageError`,
+    `DataError` or `CheckpointError` where a folder holds a run of another recipe, of other records or from another
+    model; every `BothwaysError` of `finetune` besides.
     """
     if seeds < 1:
         raise UsageError(f"--seeds is {seeds}; give 1 or more")
@@ -48,6 +55,7 @@ def finetune_seeds(
     results: list[TaskResult] = []
     for seed in range(1, seeds + 1):
         place, run = folder / f"seed-{seed}", recipe.model_copy(update={"seed": seed})
+        run = begin(run, place) if begin is not None else run
         begun = (place / RECIPE).exists()  # written first, so that it is there after any interruption
         found = _done_before(run, place) if begun else []
         say(f"[{seed}/{seeds}] seed {seed}" + (": done before" if found else ""))

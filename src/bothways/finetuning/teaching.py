@@ -52,7 +52,7 @@ def _with_teachers(name: str, part: TaskPart) -> TaskPart:
                 "choose another teacher, or another task"
             )
         task = _meaning_the_same(task, theirs, teacher)
-    return part.model_copy(update={"task": task, "distil": with_digests(part.distil)})
+    return part.model_copy(update={"task": task, "distil": with_digests(part.distil, f"tasks.{name}.distil")})
 
 
 def settings_of(teacher: Path, name: str | None) -> TaskSettings:

@@ -60,7 +60,6 @@ def model_card(architecture: str | None, config: Mapping[str, Any], facts: Mappi
     rows = "\n".join(f"| {key} | {_cell(value)} |" for key, value in facts.items())
     objective, model_type = config["bothways"]["objective"]["kind"], config["model_type"]
     theirs = None if architecture is None else PURPOSES.get(objective) or _PRETRAINED[architecture]
-    verb = "Fine-tuned" if objective in PURPOSES else "Pretrained"
     library = f"library_name: transformers\npipeline_tag: {theirs.pipeline}\n" if theirs else ""
     return f"""---
 {library}tags: [bothways, {model_type}, {objective}]
@@ -68,7 +67,7 @@ def model_card(architecture: str | None, config: Mapping[str, Any], facts: Mappi
 
 # {_cell(facts.get("name", architecture or model_type))}
 
-{verb} with Bothways (objective: {objective}).
+Made with Bothways (objective: {objective}).
 
 {_loading(theirs, objective)}
 

@@ -78,7 +78,7 @@ class Told:
     """What a model makes of a batch."""
 
     states: list[Tensor]
-    """The input of every layer, then the final states, [rows, slots + probes, width] each."""
+    """The input of every layer, then the final states, [rows, slots + probes, width] each; none where nobody asks."""
     logits: Tensor | None
     """[scored, vocabulary]; None where nobody asks."""
 
@@ -152,10 +152,10 @@ class Distilled(Objective):
         reads = None if self.settings.looks_inside else batch.asked
         encoder = teacher.encoder
         states, memory = encoder.states(encoder.embeddings(batch), batch, memory, reads)
-        if not self.settings.mix:
-            return Told(states, None), memory
-        logits = teacher.objective.log_probabilities(states[-1], encoder.token_embedding, batch)
-        return Told(states, logits), memory
+        said = None
+        if self.settings.mix:
+            said = teacher.objective.log_probabilities(states[-1], encoder.token_embedding, batch)
+        return Told(states if self.settings.looks_inside else [], said), memory
 
     def _of_predictions(self, told: Sequence[Told], logits: Tensor, batch: Batch) -> Tensor:
         """Return the summed divergence from the teachers' distributions; `logits` [scored, vocabulary]."""

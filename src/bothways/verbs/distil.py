@@ -19,7 +19,7 @@ def distil(
     ],
     into: Annotated[
         str,
-        typer.Option(metavar="RECIPE", help="The student: a recipe, or for a task also a pretrained RUN."),
+        typer.Option(metavar="STUDENT", help="A recipe, whose weights are drawn anew, or a pretrained RUN."),
     ],
     data: Annotated[
         str | None,

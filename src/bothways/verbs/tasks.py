@@ -65,7 +65,8 @@ def finetune(
 
     words = words or []
     if run is not None and "=" in run and not Path(run).exists():  # a setting, where --tasks names the model
-        run, words = None, [run, *words]
+        words = [run, *words]
+        run = None
     given = {"train": data, "dev": dev, "test": test}
     recipe = asked_for(
         None if run is None else Path(run),
