@@ -79,7 +79,7 @@ def columns_of(checkpoint: Path, name: str | None) -> Values:
     if checkpoint.resolve().parent.name != "checkpoints" or not written.is_file():
         return {}
     tasks: Values = read_yaml(written).get("tasks", {})
-    task = tasks.get(name) if name in tasks or len(tasks) != 1 else next(iter(tasks.values()))
+    task = tasks.get(str(name)) if name in tasks or len(tasks) != 1 else next(iter(tasks.values()))
     return merge({}, (task or {}).get("data", {}).get("columns", {}))
 
 
