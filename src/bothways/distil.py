@@ -81,14 +81,15 @@ def distil(
     if seeds > 1 and resume:
         raise UsageError("--seeds goes on by itself where it was interrupted; leave out --resume")
     task = task_recipe(asked, asked.into)
-    if asked.is_model:
+    with distributed.joined(task.training.device):
+        if asked.is_model:
+            if seeds > 1:
+                return finetune_seeds(task, seeds, out, say, quiet=quiet)
+            return finetune(task, out, resume=resume, quiet=quiet)
+        folder = _place(asked, task, out, resume=resume)
         if seeds > 1:
-            return finetune_seeds(task, seeds, out, say, quiet=quiet)
-        return finetune(task, out, resume=resume, quiet=quiet)
-    folder = _place(asked, task, out, resume=resume)
-    if seeds > 1:
-        return finetune_seeds(task, seeds, folder, say, quiet=quiet, begin=partial(_with_student, asked))
-    return finetune(_with_student(asked, task, folder), folder, resume=resume, quiet=quiet)
+            return finetune_seeds(task, seeds, folder, say, quiet=quiet, begin=partial(_with_student, asked))
+        return finetune(_with_student(asked, task, folder), folder, resume=resume, quiet=quiet)
 
 
 def foresee(asked: Asked, say: Say) -> Estimate | Foreseen:
@@ -193,10 +194,10 @@ def _place(asked: Asked, task: TaskRecipe, out: Path | None, *, resume: bool) ->
 def _with_student(asked: Asked, run: TaskRecipe, folder: Path) -> TaskRecipe:
     """Return the recipe of a run with the student in its folder, drawn from the run's own seed."""
     recipe = fresh_recipe(asked, run.seed)
-    with distributed.joined(run.training.device) as place:
-        if place.is_main:
-            students.student_of(recipe, resolve_run(asked.teachers[0]), folder)
-        distributed.barrier()
+    distributed.barrier()  # a folder is chosen by every process before one of them writes there
+    if distributed.is_main():
+        students.student_of(recipe, resolve_run(asked.teachers[0]), folder)
+    distributed.barrier()
     return run.model_copy(update={"model": str(students.place_of(recipe, folder))})
 
 

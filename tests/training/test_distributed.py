@@ -32,6 +32,16 @@ def test_a_single_process_needs_no_group(monkeypatch):
         assert gathered["memory"].tolist() == [1.0, 1.0]
 
 
+def test_who_has_joined_joins_no_second_time(monkeypatch):
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    for name in ("init_process_group", "destroy_process_group"):
+        monkeypatch.setattr(torch.distributed, name, lambda *_words, **_more: pytest.fail("joined again"))
+    with distributed.joined("cpu") as place:
+        assert (place.rank, place.world, place.is_main) == (1, 2, False)
+
+
 def test_buckets_hold_one_type_and_stay_small(monkeypatch):
     monkeypatch.setattr(distributed, "BUCKET_BYTES", 16)
     tensors = [torch.zeros(2), torch.zeros(2), torch.zeros(1), torch.zeros(9), torch.zeros(1).double()]

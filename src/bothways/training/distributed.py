@@ -46,7 +46,8 @@ class Place:
 def joined(device: str = "auto", timeout_seconds: float = 600) -> Iterator[Place]:
     """Join the other processes that `torchrun` started, if it did, and leave them at the end.
 
-    A process waits at most `timeout_seconds` for the others at any one point.
+    A process waits at most `timeout_seconds` for the others at any one point. Who joins within has joined already:
+    processes that left and met again under one `torchrun` would seek each other where they were before.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     rank = int(os.environ.get("RANK", "0"))
@@ -55,6 +56,9 @@ def joined(device: str = "auto", timeout_seconds: float = 600) -> Iterator[Place
         torch.cuda.set_device(chosen)
     if world == 1:
         yield Place(0, 1, chosen)
+        return
+    if dist.is_initialized():
+        yield Place(rank, world, chosen)
         return
     backend = "nccl" if chosen.type == "cuda" else "gloo"
     dist.init_process_group(backend, timeout=datetime.timedelta(seconds=timeout_seconds))
