@@ -176,7 +176,7 @@ def describe(folder: Path) -> Description:
     name, settings = backbone_of(config, folder)
     family = FAMILIES[name]
     wanted = ours.get("objective") or {"kind": _published_with(family, config)}
-    objective = _settings(_KINDS, wanted, path)
+    objective = _settings(_kinds(), wanted, path)
     extras = tuple(_settings(AUXILIARIES, values, path) for values in ours.get("extras", ()))
     return Description(name, settings, objective, extras, ours.get("layout", family.layout))
 
@@ -273,8 +273,9 @@ def _published_with(family: Family, config: Mapping[str, Any]) -> str:
     return "replaced" if is_discriminator else family.objective
 
 
-_KINDS: dict[str, tuple[type[Settings], Any]] = {**OBJECTIVES, **TASKS, "several": (SeveralSettings, Several)}
-"""Everything that the model of a folder may have been trained to."""
+def _kinds() -> dict[str, tuple[type[Settings], Any]]:
+    """Return everything that the model of a folder may have been trained to."""
+    return {**OBJECTIVES, **TASKS, "several": (SeveralSettings, Several)}
 
 
 def _build(about: Description, vocabulary: Vocabulary, encoder: Encoder) -> Objective:

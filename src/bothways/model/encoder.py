@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ from torch.utils.checkpoint import checkpoint
 from bothways.batch import Batch, Memory
 from bothways.model.attention import Attention, Sight
 from bothways.model.dtypes import compute_dtype
-from bothways.model.features import Features
+from bothways.model.features import Features, Summary
 from bothways.model.heads import Head
 from bothways.model.kernels import AttentionName
 from bothways.model.kernels.rows import spread, take
@@ -57,7 +58,7 @@ class Encoder(nn.Module):
         look: nn.Module,
         *,
         head: Callable[[], Head],
-        features: Features,
+        features: Features | None = None,
         offers: frozenset[str],
         memory_length: int = 0,
         projection: nn.Module | None = None,
@@ -71,7 +72,7 @@ class Encoder(nn.Module):
         self.final = final or nn.Identity()
         self.look = look
         self.vocabulary_head = head
-        self.features = features
+        self.features = features or Features(partial(Summary, settings.width))
         self.offers = offers
         self.memory_length = memory_length
         self.recompute_activations = False
