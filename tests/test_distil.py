@@ -166,3 +166,9 @@ def test_held_out_text_of_a_language_model_is_not_named(made, tmp_path, capsys):
     words = ["distil", made["bert"].folder, "--into", "bert-tiny", "--data", made["text"], "--dev", "dev.txt"]
     _, said = failing(capsys, *words)
     assert "text is held out of its data by itself" in said
+
+
+def test_no_seed_is_refused_before_a_teacher_is_looked_for(capsys):
+    words = ["distil", "nowhere", "--into", "bert-tiny", "--data", "nothing.csv", "--seeds", "0"]
+    assert main(words) == UsageError.exit_code
+    assert "--seeds is 0; give 1 or more" in capsys.readouterr().err

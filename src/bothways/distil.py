@@ -73,6 +73,8 @@ def distil(
     quiet: bool = False,
 ) -> Pretrained | FineTuned | Seeds:
     """Train a student, or go on with one; raises every `BothwaysError`."""
+    if seeds < 1:
+        raise UsageError(f"--seeds is {seeds}; give 1 or more")
     if not are_of_tasks(asked.teachers):
         if seeds > 1:
             raise UsageError("--seeds is for tasks; pretrain a student with another seed by seed=2")

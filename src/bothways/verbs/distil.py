@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from bothways.errors import UsageError
-from bothways.verbs.output import show, voice
-from bothways.verbs.words import DryRun, Json, Out, Quiet
+from bothways.verbs.output import show, speaks, voice
+from bothways.verbs.words import Dev, DryRun, Json, Out, Quiet, Resume, Seeds, Test, parts_of
 
 
 def distil(
@@ -25,18 +25,13 @@ def distil(
         str | None,
         typer.Option(metavar="PATH", help="Records of the task, or text; short for data.train=PATH."),
     ] = None,
-    dev: Annotated[
-        str | None,
-        typer.Option(metavar="PATH", help="Records that choose the best checkpoint; else a tenth."),
-    ] = None,
-    test: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Records that are judged at the end.")
-    ] = None,
+    dev: Dev = None,
+    test: Test = None,
     name: Annotated[
         str | None, typer.Option("--as", metavar="TASK", help="Which task, of teachers of several.")
     ] = None,
-    seeds: Annotated[int, typer.Option(metavar="K", help="Runs of a task with the seeds 1 to K.")] = 1,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest whole checkpoint.")] = False,
+    seeds: Seeds = 1,
+    resume: Resume = False,
     out: Out = None,
     dry_run: DryRun = False,
     quiet: Quiet = False,
@@ -60,11 +55,10 @@ def distil(
         raise UsageError("there is no teacher; name a run, a checkpoint or a folder from Hugging Face")
     if resume and out is None:
         raise UsageError("--resume needs the folder of the run; give it with --out")
-    files = {"train": data, "dev": dev, "test": test}
     asked = Asked(
         teachers,
         into,
-        data={part: path for part, path in files.items() if path is not None},
+        data=parts_of(data, dev, test),
         words=[word for word in arguments if "=" in word],
         name=name,
     )
@@ -72,5 +66,8 @@ def distil(
         foreseen = foresee(asked, voice(quiet, json))
         show(foreseen, foreseen.lines(), quiet=quiet, json=json)
         return
-    result = run(asked, out, voice(quiet, json), seeds=seeds, resume=resume, quiet=quiet or json)
-    show(result, result.lines(), quiet=quiet, json=json)
+    result = run(
+        asked, out, voice(quiet or not speaks(), json), seeds=seeds, resume=resume, quiet=quiet or json
+    )
+    if speaks():
+        show(result, result.lines(), quiet=quiet, json=json)

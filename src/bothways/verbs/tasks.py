@@ -1,14 +1,13 @@
 """Verbs that teach a model tasks, use it and judge it: `finetune`, `predict`, `evaluate`."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bothways.errors import UsageError
-from bothways.verbs.output import show, voice
-from bothways.verbs.words import DryRun, Json, Out, Quiet, Run, Words
+from bothways.verbs.output import show, speaks, voice
+from bothways.verbs.words import Dev, DryRun, Json, Out, Quiet, Resume, Run, Seeds, Test, Words, parts_of
 
 
 def finetune(
@@ -28,22 +27,14 @@ def finetune(
         str | None,
         typer.Option(metavar="PATH", help="Labelled records to learn from; short for data.train=PATH."),
     ] = None,
-    dev: Annotated[
-        str | None,
-        typer.Option(metavar="PATH", help="Records that choose the best checkpoint; else a tenth of --data."),
-    ] = None,
-    test: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PATH", help="Records that are judged at the end; else, without --dev, another tenth."
-        ),
-    ] = None,
+    dev: Dev = None,
+    test: Test = None,
     tasks: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A recipe of several tasks, or a run's recipe.yaml.")
     ] = None,
-    seeds: Annotated[int, typer.Option(metavar="K", help="Runs with the seeds 1 to K.")] = 1,
+    seeds: Seeds = 1,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad row.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest whole checkpoint.")] = False,
+    resume: Resume = False,
     out: Out = None,
     dry_run: DryRun = False,
     quiet: Quiet = False,
@@ -67,11 +58,10 @@ def finetune(
     if run is not None and "=" in run and not Path(run).exists():  # a setting, where --tasks names the model
         words = [run, *words]
         run = None
-    given = {"train": data, "dev": dev, "test": test}
     recipe = asked_for(
         None if run is None else Path(run),
         kind=task,
-        data={name: path for name, path in given.items() if path is not None},
+        data=parts_of(data, dev, test),
         file=tasks,
         words=words,
         strict=strict,
@@ -84,14 +74,12 @@ def finetune(
         raise UsageError("--seeds goes on by itself where it was interrupted; leave out --resume")
     if resume and out is None:
         raise UsageError("--resume needs the folder of the run; give it with --out")
-    # Under torchrun every process comes here, and one of them speaks.
-    speaks = os.environ.get("RANK", "0") == "0"
     result = (
         train(recipe, out, resume=resume, quiet=quiet or json)
         if seeds == 1
-        else finetune_seeds(recipe, seeds, out, voice(quiet or not speaks, json), quiet=quiet or json)
+        else finetune_seeds(recipe, seeds, out, voice(quiet or not speaks(), json), quiet=quiet or json)
     )
-    if speaks:
+    if speaks():
         show(result, result.lines(), quiet=quiet, json=json)
 
 

@@ -1,6 +1,5 @@
 """Verbs that make something: `prepare`, `pretrain`, `demo`, `compare`."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,8 +7,19 @@ from typing import Annotated, Any
 import typer
 
 from bothways.errors import UsageError
-from bothways.verbs.output import show, voice
-from bothways.verbs.words import Data, DryRun, Json, Out, Quiet, Reference, Words, folder_of, with_data
+from bothways.verbs.output import show, speaks, voice
+from bothways.verbs.words import (
+    Data,
+    DryRun,
+    Json,
+    Out,
+    Quiet,
+    Reference,
+    Resume,
+    Words,
+    folder_of,
+    with_data,
+)
 
 
 def pretrain(
@@ -20,7 +30,7 @@ def pretrain(
     start_from: Annotated[
         Path | None, typer.Option("--from", metavar="FOLDER", help="Start from the weights of this model.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest whole checkpoint.")] = False,
+    resume: Resume = False,
     dry_run: DryRun = False,
     quiet: Quiet = False,
     json: Json = False,
@@ -47,8 +57,7 @@ def pretrain(
         if out is None:
             raise UsageError(f"--resume needs a run; give its folder instead of {recipe}, or --out FOLDER")
     result = run(resolved, out, resume=resume, start_from=start_from, words=words, quiet=quiet or json)
-    # Under torchrun every process comes here, and one of them speaks.
-    if os.environ.get("RANK", "0") == "0":
+    if speaks():
         show(as_json(result), result.lines(), quiet=quiet, json=json)
 
 

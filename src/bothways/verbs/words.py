@@ -24,6 +24,18 @@ Run = Annotated[
 Data = Annotated[
     str | None, typer.Option(metavar="PATH", help="The text: a file or a folder; short for data.train=PATH.")
 ]
+Dev = Annotated[
+    str | None,
+    typer.Option(metavar="PATH", help="Records that choose the best checkpoint; else a tenth of --data."),
+]
+Test = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH", help="Records that are judged at the end; else, without --dev, another tenth."
+    ),
+]
+Seeds = Annotated[int, typer.Option(metavar="K", help="Runs with the seeds 1 to K.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the newest whole checkpoint.")]
 Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to write.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything and say what would be done.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
@@ -35,6 +47,12 @@ def with_data(words: Iterable[str] | None, data: str | None) -> list[str]:
     # In quotes, since a path may look like a number or hold characters that YAML reserves.
     quoted = [] if data is None else [f"""data.train='{data.replace("'", "''")}'"""]
     return [*(words or []), *quoted]
+
+
+def parts_of(train: str | None, dev: str | None, test: str | None) -> dict[str, str]:
+    """Return the files of labelled records that were given, by part."""
+    given = {"train": train, "dev": dev, "test": test}
+    return {part: path for part, path in given.items() if path is not None}
 
 
 def folder_of(reference: str) -> Path | None:
