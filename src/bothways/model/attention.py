@@ -20,8 +20,12 @@ from bothways.model.positions import RelativePositions
 from bothways.model.rotary import Turns, turn
 from bothways.runtime import Choice
 
-HIDDEN_SCORE = -1e30
-"""Added to the scores of invisible keys; finite, so that a query that sees nothing gives no NaN."""
+HIDDEN_SCORE = -(2.0**15)
+"""Added to the scores of invisible keys, whose share is then exactly zero in every number format.
+
+Finite, so that a query that sees nothing gives no NaN; and no larger: the fused kernel of a GPU recomputes shares from
+score minus log-sum in units of log 2, where the rounding of -1e30 alone is enough for a share of infinity.
+"""
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,8 @@ class Lamb(torch.optim.Optimizer):
         torch._foreach_div_(gradients, veto.divisor)
         first, second, steps = self._state(weights)
         follow(first, second, gradients, group["betas"], veto)
-        torch._foreach_add_(steps, veto.choose(0.0, 1.0))
+        # One tensor for all would be read on the host: only of the products is it taken on the device.
+        torch._foreach_add_(steps, [veto.choose(0.0, 1.0)] * len(steps))
         moves = directions(first, second, steps, group)
         torch._foreach_add_(moves, weights, alpha=group["weight_decay"])
         if group["is_decaying"]:
