@@ -1,0 +1,1 @@
+"""Pages that open from disk: pictures, a frame for them, and nothing that needs the network."""
