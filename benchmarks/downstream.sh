@@ -1,51 +1,92 @@
 #!/usr/bin/env bash
-# What two models pretrained for an hour each are worth afterwards: suites, several tasks at once, distillation.
+# What two small pretrained models are worth afterwards: suites, several tasks at once, distillation.
 #
-#   benchmarks/downstream.sh CORPUS TASKS OUT          e.g. benchmarks/downstream.sh data/corpora/english data/tasks runs/downstream
+#   benchmarks/downstream.sh CORPUS VALID TASKS OUT     e.g. benchmarks/downstream.sh english english_valid tasks runs/downstream
 #
-# CORPUS is text, TASKS the folder of labelled sets that the suites know (docs/evaluation.md). Everything goes on where it
-# was interrupted when it is run again. MINUTES (60) is how long each model is pretrained, SEEDS (3) how often each task is
-# learned, WORDS are further settings of the fine-tuning runs.
+# CORPUS is text, VALID text that is held out, TASKS the folder of labelled sets that the suites know (docs/evaluation.md).
+# Everything goes on where it was interrupted when it is run again. MINUTES (60) is how long each model is pretrained, SEEDS
+# (3) how often each task is learned, JOBS (1) how many rows are learned at once: on one large GPU 16 share it well.
 set -euo pipefail
-corpus=$1 tasks=$2 out=$3
-minutes=${MINUTES:-60} seeds=${SEEDS:-3}
-read -ra words <<< "${WORDS:-}"
+corpus=$1 valid=$2 tasks=$3 out=$4
+minutes=${MINUTES:-60} seeds=${SEEDS:-3} jobs=${JOBS:-1}
+mkdir -p "$out/models" "$out/logs"
 
-pretrain() { # RECIPE
-  [[ -e $out/$1/done ]] && return
-  bothways pretrain "$1" --data "$corpus" --out "$out/$1" $([[ -d $out/$1/checkpoints ]] && echo --resume) \
-    data.shards="$out/shards" "${shared[@]}" training.minutes="$minutes"
-  touch "$out/$1/done"
+# One tokenizer for all, so that they differ in what they learn and how, not in the tokens. BERT begins with sinusoidal
+# positions: with random ones it stays long at what the frequency of words alone can say (docs/lab-notes.md).
+shared=(tokenizer.kind=wordpiece tokenizer.lowercase=true tokenizer.specials=bert tokenizer.vocabulary=16384
+  tokenizer.published_vocabulary=30522)
+near=(backbone.initial_positions=sinusoidal backbone.initial_deviation=0.04 'training.optimizer.betas=[0.9,0.98]')
+rate=(training.optimizer.learning_rate=5e-4) # the best of four on the dev parts of SST-2 and CoLA, for both models
+
+pretrain() { # NAME RECIPE [SETTING]...
+  local name=$1
+  shift
+  [[ -e $out/models/$name/done ]] && return
+  bothways pretrain "$@" --data "$corpus" --out "$out/models/$name" data.valid="$valid" data.shards="$out/shards" \
+    "${shared[@]}" training.minutes="$minutes" training.evaluate_every=400 \
+    $([[ -d $out/models/$name/checkpoints ]] && echo --resume)
+  touch "$out/models/$name/done"
 }
 
-# One tokenizer for both, so that they differ in what they learn and how, not in the tokens.
-shared=(tokenizer.kind=wordpiece tokenizer.lowercase=true tokenizer.specials=bert tokenizer.vocabulary=16384)
-pretrain bert-small
-pretrain xlnet-small
+evaluate() { # SUITE ROWS SEEDS MODEL...
+  local suite=$1 rows=$2 times=$3
+  shift 3
+  bothways evaluate "$@" --suite "$suite" --rows "$rows" --seeds "$times" --data "$tasks" --out "$out/$suite" \
+    $([[ $suite == blimp ]] || echo "${rate[@]}")
+}
 
-for suite in glue squad choice pos ner blimp; do
-  bothways evaluate "$out/bert-small" "$out/xlnet-small" --suite $suite --data "$tasks" --seeds "$seeds" \
-    --out "$out/$suite" "${words[@]}" | tee "$out/$suite.txt"
-done
+several() { # MODEL
+  bothways finetune "$out/models/$1" --tasks "$out/several.yaml" --seeds "$seeds" --out "$out/several-$1" \
+    training.epochs=5 "${rate[@]}"
+}
 
-# Several tasks over one encoder against each alone (the GLUE table above), main task CoLA.
+distil() {
+  local sst2=(--data "$tasks/sst2/train.tsv" --dev "$tasks/sst2/dev.tsv" --test "$tasks/sst2/test-labeled.tsv" data.limit=8000)
+  bothways finetune "$out/models/bert-small" --task classify "${sst2[@]}" --seeds 3 --out "$out/teachers" "${rate[@]}"
+  bothways finetune "$out/models/bert-tiny" --task classify "${sst2[@]}" --seeds "$seeds" --out "$out/alone" "${rate[@]}"
+  bothways distil "$out"/teachers/seed-{1,2,3} --into "$out/models/bert-tiny" "${sst2[@]}" --seeds "$seeds" \
+    --out "$out/taught" "${rate[@]}"
+}
+
+job() { # evaluate SUITE ROW SEEDS MODEL | several MODEL | distil
+  "$@" > "$out/logs/$(tr ' /' '--' <<< "$*").txt" 2>&1 && echo "done: $*"
+}
+
+pretrain bert-small bert-small "${near[@]}"
+pretrain xlnet-small xlnet-small
+pretrain bert-tiny bert-tiny "${near[@]}" training.batch=64
+
+# Several tasks over one encoder against each alone (the rows of GLUE).
 cat > "$out/several.yaml" <<YAML
 tasks:
-  cola: {task: {kind: classify, metric: matthews, length: 64}, data: {train: $tasks/cola/raw/in_domain_train.tsv, test: $tasks/cola/raw/in_domain_dev.tsv, columns: {text: 3, label: 1, header: "no"}}}
-  mrpc: {task: {kind: classify, length: 128}, data: {train: $tasks/mrpc/msr_paraphrase_train.txt, test: $tasks/mrpc/msr_paraphrase_test.txt}}
-  rte: {task: {kind: classify, length: 128}, data: {train: $tasks/rte/train.txt, test: $tasks/rte/dev.txt}}
+  cola: {task: {kind: classify, metric: matthews, length: 64}, data: {train: $tasks/cola/raw/in_domain_train.tsv, test: $tasks/cola/raw/in_domain_dev.tsv, limit: 8000, columns: {text: 3, label: 1, header: "no"}}}
+  mrpc: {task: {kind: classify, metric: f1_accuracy, positive: "1", length: 128}, data: {train: $tasks/mrpc/msr_paraphrase_train.txt, test: $tasks/mrpc/msr_paraphrase_test.txt}}
+  rte: {task: {kind: classify, length: 128}, data: {train: $tasks/rte/train.txt, test: $tasks/rte/dev.txt, columns: {text: 0, pair: 1, label: 2, header: "no"}}}
   stsb: {task: {kind: regress, length: 128}, data: {train: $tasks/stsb/sts-train.tsv, dev: $tasks/stsb/sts-dev.tsv, test: $tasks/stsb/sts-test.tsv, columns: {text: 5, pair: 6, label: 4, header: "no"}}}
 YAML
-for model in bert-small xlnet-small; do
-  bothways finetune "$out/$model" --tasks "$out/several.yaml" --seeds "$seeds" --out "$out/several-$model" \
-    "${words[@]}" | tee "$out/several-$model.txt"
-done
 
-# A student alone, and the same one taught by three teachers.
-sst2=(--data "$tasks/sst2/train.tsv" --dev "$tasks/sst2/dev.tsv" --test "$tasks/sst2/test-labeled.tsv")
-bothways finetune "$out/bert-small" --task classify "${sst2[@]}" data.limit=8000 --seeds 3 --out "$out/teachers"
-bothways pretrain bert-tiny --data "$corpus" --out "$out/bert-tiny" data.shards="$out/shards" "${shared[@]}" \
-  training.minutes=10 $([[ -d $out/bert-tiny/checkpoints ]] && echo --resume)
-bothways finetune "$out/bert-tiny" --task classify "${sst2[@]}" data.limit=8000 --seeds "$seeds" --out "$out/alone"
-bothways distil "$out"/teachers/seed-{1,2,3} --into "$out/bert-tiny" "${sst2[@]}" data.limit=8000 --seeds "$seeds" \
-  --out "$out/taught"
+# Rows are folders of their own, so they may be learned side by side; the tables below only read them.
+glue=cola,sst2,mrpc,stsb,rte,wnli,qnli
+models=("$out/models/bert-small" "$out/models/xlnet-small")
+{
+  echo distil
+  for model in "${models[@]}"; do
+    echo "evaluate blimp blimp 1 $model"
+    echo "several $(basename "$model")"
+    for row in ${glue//,/ }; do echo "evaluate glue $row $seeds $model"; done
+    for row in squad-dev-articles-1 squad-dev-articles-2; do echo "evaluate squad $row 1 $model"; done
+    echo "evaluate pos ud_ewt $seeds $model"
+    for row in wnut17 wikigold; do echo "evaluate ner $row $seeds $model"; done
+    for row in arc-easy arc-challenge; do echo "evaluate choice $row $seeds $model"; done
+  done
+} > "$out/jobs"
+export -f job evaluate several distil
+export out tasks seeds
+export rate_words="${rate[*]}"
+xargs -P "$jobs" -I{} bash -c 'read -ra rate <<< "$rate_words"; job {}' < "$out/jobs"
+
+for table in "glue $glue $seeds" "squad squad-dev-articles-1,squad-dev-articles-2 1" "choice arc-easy,arc-challenge $seeds" \
+  "pos ud_ewt $seeds" "ner wnut17,wikigold $seeds" "blimp blimp 1"; do
+  read -r suite rows times <<< "$table"
+  evaluate "$suite" "$rows" "$times" "${models[@]}" | tee "$out/$suite.txt"
+done
