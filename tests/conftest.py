@@ -27,6 +27,7 @@ settings.load_profile("bothways")
 
 MARKERS = {
     "gpu": "needs a CUDA device",
+    "browser": "needs Chromium",
     "slow": "takes more than ten seconds",
 }
 

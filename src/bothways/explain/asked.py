@@ -71,7 +71,8 @@ class Pair:
 class Looks:
     """Attention for each blank: which share of it each token has."""
 
-    keys: tuple[str, ...]
+    keys: tuple[tuple[str, ...], ...]
+    """What the slots of the row show, for each blank."""
     streams: tuple[str, ...]
     layers: int
     heads: int
@@ -119,7 +120,7 @@ def ask_model(name: str, subject: Subject, tokenizer: Tokenizer, text: str) -> S
         tuple(asker.texts(tokens)),
         tuple(asker.blank(place, tokens[place], row) for place, row in zip(places, scores, strict=True)),
         tuple(asker.pair(tokens, place) for place in range(len(tokens) - 1)) if both_sides else (),
-        None if subject.objective.answered_by else _looks(subject, asker, batch, tokens),
+        None if subject.objective.answered_by else _looks(subject, asker, batch),
         subject.objective.answered_by,
     )
 
@@ -145,7 +146,7 @@ def _places_from_left(subject: Subject, batch: Batch) -> list[int]:
     return [slot + 1 - text_begin(subject.layout) for slot in batch.scored.tolist()]
 
 
-def _looks(subject: Subject, asker: "_Asker", batch: Batch, tokens: np.ndarray) -> Looks:
+def _looks(subject: Subject, asker: "_Asker", batch: Batch) -> Looks:
     """Return the attention of the query that answers each blank and, where probes ask, of the content at its place."""
     with asking(subject):
         weights = torch.stack(attention_weights(subject.encoder, batch), dim=1).cpu()
@@ -159,9 +160,9 @@ def _looks(subject: Subject, asker: "_Asker", batch: Batch, tokens: np.ndarray) 
         [weights[row, :, :, by[number]].mul(1000).round().int().tolist() for by in streams.values()]
         for number, row in enumerate(rows)
     ]
-    examples = surround([tokens], subject.vocabulary, subject.layout)
+    shown = [tuple(asker.texts(row)) for row in batch.tokens.cpu().numpy()]
     _, layers, heads = weights.shape[:3]
-    return Looks(tuple(asker.texts(examples.tokens[0])), tuple(streams), layers, heads, tuple(found))
+    return Looks(tuple(shown[row] for row in rows), tuple(streams), layers, heads, tuple(found))
 
 
 class _Asker:
@@ -174,14 +175,17 @@ class _Asker:
     def texts(self, tokens: Sequence[int] | np.ndarray) -> list[str]:
         return [readable(self.subject, self.tokenizer, int(token)) for token in tokens]
 
+    def guess(self, token: int, score: float) -> Guess:
+        return Guess(readable(self.subject, self.tokenizer, int(token)), math.exp(score))
+
     def blank(self, place: int, token: int, scores: Tensor) -> Blank:
         """Read float [vocabulary] log-probabilities of the token at `place`."""
         best = best_tokens(scores, self.subject, SHOWN)
         return Blank(
             place,
-            Guess(*self.texts([token]), math.exp(scores[token])),
+            self.guess(token, float(scores[token])),
             1 + int((scores > scores[token]).sum()),
-            tuple(Guess(*self.texts([each]), math.exp(score)) for each, score in best),
+            tuple(self.guess(each, score) for each, score in best),
         )
 
     def pair(self, tokens: np.ndarray, place: int) -> Pair:

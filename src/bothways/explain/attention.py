@@ -65,7 +65,8 @@ def layer_weights(attention: nn.Module, hidden: Tensor, source: Tensor, sight: S
     width = hidden.shape[-1] // told.heads
     told.value, told.output = UnitValues(told.heads, width), nn.Identity()
     parts = []
-    for told.value.first in range(0, source.shape[1], width):
+    for first in range(0, source.shape[1], width):
+        told.value.first = first
         mixed = told(hidden, source, sight)
         parts.append(mixed.unflatten(-1, (told.heads, width)).transpose(1, 2))
     return torch.cat(parts, dim=-1)[..., : source.shape[1]]

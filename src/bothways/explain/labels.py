@@ -16,7 +16,7 @@ class Label(TypedDict):
 LABELS: dict[str, Label] = {
     "masked": {
         "title": "Masked",
-        "models": "BERT, RoBERTa",
+        "models": "BERT, RoBERTa; with memory, on the encoder of Transformer-XL",
         "text": "The predicted words are replaced by [MASK]. Every position sees every other, both ways. All blanks "
         "are filled at once, so no blank knows what another one says.",
         "remembers": True,

@@ -12,7 +12,7 @@ function drawPairs() {
   const place = document.getElementById("pairs");
   const able = data.models.filter((model) => model.pairs.length);
   const unable = data.models.filter((model) => !model.pairs.length).map((model) => model.name);
-  const now = { model: 0, pair: 0 };
+  const now = { model: 0, pair: able.length ? mostApart(able[0]) : 0 };
   const redrawPairs = () => {
     place.replaceChildren(element("h3", {}, "The same with a trained model"));
     if (unable.length) place.append(element("p", { class: "hint" }, `${unable.join(", ")}: reads from left to right only, so no blank knows what stands after it.`));
@@ -20,15 +20,22 @@ function drawPairs() {
     const model = able[now.model];
     const pair = model.pairs[now.pair];
     place.append(element("div", { class: "controls" },
-      options("Model", able.map((each) => each.name), now.model, (index) => { now.model = index; now.pair = 0; redrawPairs(); }),
+      options("Model", able.map((each) => each.name), now.model, (index) => { now.model = index; now.pair = mostApart(able[index]); redrawPairs(); }),
       options("Hidden", model.pairs.map((each) => `${each.first[0]} ${each.second[0]}`), now.pair, (index) => { now.pair = index; redrawPairs(); })));
     const isTrue = (one, other) => one === 0 && other === 0;
     place.append(element("div", { class: "columns" },
       heat(pair.first, pair.second, pair.independent, "Each blank on its own: the product of both", isTrue),
       heat(pair.first, pair.second, pair.joint, "Together: the first, then the second given the first", isTrue)));
-    place.append(element("p", { class: "now" }, pairSentence(model, pair)));
+    place.append(element("p", {}, pairSentence(model, pair)));
+    markScrolls();
   };
   redrawPairs();
+}
+
+// The pair whose truth gains most from being filled together.
+function mostApart(model) {
+  const gain = (pair) => pair.joint[0][0] / pair.independent[0][0];
+  return model.pairs.reduce((best, pair, index) => (gain(pair) > gain(model.pairs[best]) ? index : best), 0);
 }
 
 function pairSentence(model, pair) {
@@ -75,6 +82,7 @@ function tokenRow(model, now, index, change) {
     const number = model.blanks.findIndex((blank) => blank.place === place);
     const button = element("button", { type: "button", class: "token", "aria-pressed": place === hidden }, place === hidden ? "___" : text);
     if (number < 0) button.disabled = true;
+    if (!model.pairs.length && place > hidden) button.classList.add("is-unread");
     button.addEventListener("click", () => {
       now.blank = number;
       change();
@@ -90,11 +98,12 @@ function attention(model, now, change) {
   if (!looks) return element("p", { class: "hint" }, "No attention is shown: another encoder answers than the one that was trained to be used.");
   const numbers = (count) => Array.from({ length: count }, (_, index) => String(index + 1));
   const heads = looks.shares[now.blank][now.stream][now.layer];
-  const average = looks.keys.map((_, key) => heads.reduce((sum, head) => sum + head[key], 0) / heads.length);
+  const keys = looks.keys[now.blank];
+  const average = keys.map((_, key) => heads.reduce((sum, head) => sum + head[key], 0) / heads.length);
   const shares = now.head === 0 ? average : heads[now.head - 1];
   const choices = element("div", { class: "controls" },
     options("Layer", numbers(looks.layers), now.layer, (value) => { now.layer = value; change(); }),
     options("Head", ["average", ...numbers(looks.heads)], now.head, (value) => { now.head = value; change(); }));
   if (looks.streams.length > 1) choices.append(options("Stream", looks.streams, now.stream, (value) => { now.stream = value; change(); }));
-  return element("div", {}, bars("Where it looks", looks.keys.map((text, key) => [text, shares[key] / 1000])), choices);
+  return element("div", {}, bars("Where it looks", keys.map((text, key) => [text, shares[key] / 1000])), choices);
 }

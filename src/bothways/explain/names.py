@@ -80,11 +80,11 @@ class Apart:
         """Return everything for a page; matrices have a row for each first word."""
         pairs = [[(first, second) for second in self.second] for first in self.first]
         return {
-            "first": {word: float(share) for word, share in self.first.items()},
-            "second": {word: float(share) for word, share in self.second.items()},
+            "first": _listed(self.first),
+            "second": _listed(self.second),
             "joint": [[float(self.joint.get(pair, 0)) for pair in row] for row in pairs],
             "product": [[float(self.product(pair)) for pair in row] for row in pairs],
-            "placeless": {word: float(share) for word, share in self.placeless.items()},
+            "placeless": _listed(self.placeless),
         }
 
 
@@ -96,6 +96,10 @@ def apart(joint: dict[tuple[str, str], Fraction]) -> Apart:
         first[one] = first.get(one, Fraction()) + share
         second[other] = second.get(other, Fraction()) + share
     return Apart(first, second, joint)
+
+
+def _listed(shares: dict[str, Fraction]) -> list[tuple[str, float]]:
+    return [(word, float(share)) for word, share in shares.items()]
 
 
 def _nats(shares: Iterable[Fraction]) -> float:

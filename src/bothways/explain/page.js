@@ -19,9 +19,10 @@ function drawView(view) {
   const place = document.querySelector(`[data-streams="${view.objective}"]`);
   const streams = ["content", "query"].filter((stream) => hasStream(view, stream));
   const names = streams.length === 1 ? { content: "States" } : { content: "Content stream", query: "Query stream" };
-  place.replaceChildren(...streams.map((stream) => element("div", { class: "stream" },
-    element("h4", {}, names[stream]), links(view, stream, state.chosen), matrix(view, stream))));
-  place.classList.toggle("is-single", streams.length === 1);
+  const isSingle = streams.length === 1;
+  const both = (stream) => [links(view, stream, state.chosen), matrix(view, stream)];
+  place.replaceChildren(...streams.map((stream) => element("div", { class: isSingle ? "stream is-single" : "stream" },
+    element("h4", {}, names[stream]), ...both(stream))));
   if (hasStream(view, "placeholder")) {
     const more = element("details", {}, element("summary", {}, "What the placeholders see"), matrix(view, "placeholder"));
     more.open = state.placeholdersShown === true;
@@ -33,7 +34,7 @@ function drawView(view) {
 
 function saidOf(view) {
   const query = asker(view, state.chosen);
-  const memory = state.memory && !data.labels[view.objective].remembers ? " No published encoder of this kind keeps a memory." : "";
+  const memory = state.memory && !data.labels[view.objective].remembers ? " Its encoders keep no memory." : "";
   if (query === null) {
     return view.ranked_by === "place" ? `Nothing stands before ${named(state.chosen)}, so it is not predicted.${memory}`
       : `${named(state.chosen)} is known from the start, so nobody asks for it.${memory}`;
@@ -124,14 +125,22 @@ function drawTargets() {
 
 function drawNames() {
   const names = data.names;
-  const [first, second] = [Object.keys(names.first), Object.keys(names.second)];
+  const [first, second] = [names.first, names.second].map((shares) => shares.map(([word]) => word));
   const impossible = (one, other) => names.joint[one][other] === 0;
   document.getElementById("names").append(
     heat(first, second, names.product, "Each blank on its own: the product. Struck through: no name.", impossible),
     heat(first, second, names.joint, "Together: what is really meant"));
   document.getElementById("placeless").append(
-    bars("First blank, place known", Object.entries(names.first)), bars("Second blank, place known", Object.entries(names.second)),
-    bars("Either blank, place unknown", Object.entries(names.placeless)));
+    bars("First blank, place known", names.first), bars("Second blank, place known", names.second),
+    bars("Either blank, place unknown", names.placeless));
+}
+
+// Only what is cut off needs to be reached by the keyboard, to be scrolled.
+function markScrolls() {
+  for (const box of document.querySelectorAll(".scrolls")) {
+    if (box.scrollWidth > box.clientWidth) fill(box, { tabindex: "0", role: "group", "aria-label": "Scrolls sideways" }, []);
+    else for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
+  }
 }
 
 function redraw() {
@@ -146,10 +155,12 @@ function redraw() {
   drawFactors();
   drawSameContext();
   drawOwn();
+  markScrolls();
 }
 
 document.getElementById("count").addEventListener("input", (event) => { state.predicted = Number(event.target.value); redraw(); });
 document.getElementById("memory").addEventListener("change", (event) => { state.memory = event.target.checked; redraw(); });
+window.addEventListener("resize", markScrolls);
 makeChips();
 connectButtons();
 drawTargets();

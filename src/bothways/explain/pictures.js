@@ -35,7 +35,7 @@ function matrix(view, stream, rows = placesOf(view, stream)) {
   const body = element("tbody");
   for (const query of rows) body.append(maskRow(view, stream, query, keys));
   table.append(body);
-  return element("div", { class: "scrolls", tabindex: "0", role: "group", "aria-label": "Table, may scroll sideways" }, table);
+  return element("div", { class: "scrolls" }, table);
 }
 
 function columnHead(key) {
@@ -59,7 +59,7 @@ function maskRow(view, stream, query, keys) {
   return row;
 }
 
-const STEP = 62, TOP = 40, WORDS = 132, BELOW = 178;
+const STEP = 62, TOP = 32, WORDS = 118, BELOW = 156;
 
 // One state above, lines to what it sees below; what it does not see is faint.
 function links(view, stream, place) {
@@ -67,7 +67,7 @@ function links(view, stream, place) {
   const remembered = keys.filter((key) => key.kind === "memory").length;
   const at = (key) => STEP / 2 + STEP * (key.kind === "memory" ? key.place : remembered + key.place);
   const width = STEP * (remembered + data.words.length);
-  const height = hasStream(view, "placeholder") ? BELOW + 22 : WORDS + 34;
+  const height = bottom(view) + 34;
   const query = stream === view.answers ? asker(view, place) : place;
   const picture = drawn("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", class: `links is-${stream}` });
   picture.append(drawn("title", {}, sentenceOf(view, stream, query, keys)));
@@ -75,16 +75,26 @@ function links(view, stream, place) {
     const above = STEP / 2 + STEP * (remembered + query);
     for (const key of keys) {
       if (!seesKey(view, stream, query, key)) continue;
-      const below = key.kind === "placeholder" ? BELOW - 12 : WORDS - 14;
-      picture.append(drawn("path", { class: `link is-${key.kind}`,
-        d: `M${above} ${TOP + 12} C${above} ${TOP + 55} ${at(key)} ${below - 50} ${at(key)} ${below}` }));
+      picture.append(drawn("path", { class: `link is-${key.kind}`, d: link(above, at(key), key) }));
     }
     picture.append(drawn("circle", { cx: above, cy: TOP, r: 13, class: "state" }),
       drawn("text", { x: above, y: TOP + 4, class: "inside" }, stream === "query" ? "?" : stream === "content" && view.answers === "query" ? "•" : "?"));
     if (view.ahead) arrow(picture, above, place, remembered);
   }
   for (const key of keys) node(picture, view, at(key), key, query !== null && seesKey(view, stream, query, key));
-  return element("div", { class: "scrolls", tabindex: "0", role: "group", "aria-label": "Picture, may scroll sideways" }, picture);
+  return element("div", { class: "scrolls" }, picture);
+}
+
+// The height at which the numbers of places are written.
+function bottom(view) {
+  return hasStream(view, "placeholder") ? BELOW : WORDS;
+}
+
+// A line from a state to a key; those to placeholders run down beside the word that stands above.
+function link(from, to, key) {
+  if (key.kind !== "placeholder") return `M${from} ${TOP + 12} C${from} ${TOP + 48} ${to} ${WORDS - 52} ${to} ${WORDS - 14}`;
+  const side = to + (from < to ? -1 : 1) * STEP / 2;
+  return `M${from} ${TOP + 12} C${from} ${TOP + 48} ${side} ${WORDS - 56} ${side} ${WORDS - 14} V${WORDS + 12} Q${side} ${BELOW - 18} ${to + (side - to) / 2} ${BELOW - 13}`;
 }
 
 function arrow(picture, from, place, remembered) {
@@ -101,7 +111,7 @@ function node(picture, view, x, key, seen) {
     drawn("text", { x, y: y + 3, class: `key-text ${kind}` }, clipped(key.text, 8)));
   if (key.kind === "content") {
     const rank = view.ranked_by === "order" && view.answers === "query" ? ranks()[key.place] : null;
-    picture.append(drawn("text", { x, y: y + 25, class: "under" }, rank === null ? `${key.place + 1}` : rank ? `${key.place + 1} · rank ${rank}` : `${key.place + 1} · known`));
+    picture.append(drawn("text", { x, y: bottom(view) + 25, class: "under" }, rank === null ? `${key.place + 1}` : rank ? `${key.place + 1} · rank ${rank}` : `${key.place + 1} · known`));
   }
 }
 
@@ -115,7 +125,7 @@ function sentenceOf(view, stream, query, keys) {
 // A table of shares: the darker, the more.
 function heat(rows, columns, shares, caption, mark = () => false) {
   const most = Math.max(...shares.flat());
-  const table = element("table", { class: "heat" }, element("caption", {}, caption));
+  const table = element("table", { class: "heat" }, element("caption", { class: "for-ears" }, caption));
   table.append(element("thead", {}, element("tr", {}, element("td"), ...columns.map((text) => element("th", { scope: "col" }, element("span", { class: "upright" }, clipped(text, 12)))))));
   const body = element("tbody");
   rows.forEach((text, one) => {
@@ -129,7 +139,7 @@ function heat(rows, columns, shares, caption, mark = () => false) {
     body.append(row);
   });
   table.append(body);
-  return element("div", { class: "scrolls", tabindex: "0", role: "group", "aria-label": "Table, may scroll sideways" }, table);
+  return element("div", {}, element("h4", { "aria-hidden": "true" }, caption), element("div", { class: "scrolls" }, table));
 }
 
 // Bars of shares, one a line; `mark` names the one that is true.
