@@ -7,7 +7,7 @@ function choose(place) {
 }
 
 function named(place) {
-  return `${place + 1} “${data.words[place]}”`;
+  return `${place + 1}\u00a0“${data.words[place]}”`;
 }
 
 function listed(texts) {
@@ -23,6 +23,7 @@ function drawView(view) {
   const both = (stream) => [links(view, stream, state.chosen), matrix(view, stream)];
   place.replaceChildren(...streams.map((stream) => element("div", { class: isSingle ? "stream is-single" : "stream" },
     element("h4", {}, names[stream]), ...both(stream))));
+  for (const box of place.querySelectorAll(".stream > .scrolls")) showState(box);
   if (hasStream(view, "placeholder")) {
     const more = element("details", {}, element("summary", {}, "What the placeholders see"), matrix(view, "placeholder"));
     more.open = state.placeholdersShown === true;
@@ -30,6 +31,12 @@ function drawView(view) {
     place.append(more);
   }
   document.querySelector(`[data-says="${view.objective}"]`).textContent = saidOf(view);
+}
+
+// Where a picture is wider than the screen, show the part with the state that is asked.
+function showState(box) {
+  const circle = box.querySelector(".state");
+  if (circle) box.scrollLeft = Number(circle.getAttribute("cx")) - box.clientWidth / 2;
 }
 
 function saidOf(view) {
@@ -40,7 +47,7 @@ function saidOf(view) {
       : `${named(state.chosen)} is known from the start, so nobody asks for it.${memory}`;
   }
   const seen = keysOf(view).filter((key) => seesKey(view, view.answers, query, key));
-  const words = seen.filter((key) => key.kind === "content").map((key) => (key.text === "[MASK]" ? `${key.place + 1} [MASK]` : named(key.place)));
+  const words = seen.filter((key) => key.kind === "content").map((key) => (key.text === "[MASK]" ? `${key.place + 1}\u00a0[MASK]` : named(key.place)));
   if (seen.some((key) => key.kind === "memory")) words.push("the memory");
   const placeholders = seen.filter((key) => key.kind === "placeholder").map((key) => String(key.place + 1));
   if (placeholders.length) words.push(`the places of ${listed(placeholders)}`);

@@ -17,6 +17,8 @@ from bothways.explain.sentence import Sentence
 from bothways.explain.views import SHOWN, View, make_view
 
 SCRIPTS = ("look_up.js", "pictures.js", "order.js", "models.js", "page.js")
+ROOMY = 7
+"""Words of a sentence whose pictures fit beside each other; those of longer ones stand one below the other."""
 REMEMBERED = 2
 """Positions of the segment before that are drawn."""
 
@@ -34,6 +36,7 @@ def render(sentence: Sentence, said: Sequence[Said] = ()) -> str:
         labels=LABELS,
         names=names,
         models=said,
+        roomy=ROOMY,
         style=Markup(style),  # the package's own files, not a user's words
         script=Markup(script),
         policy=_policy(style, script),
