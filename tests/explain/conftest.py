@@ -1,5 +1,3 @@
-"""Tests of encoders run on one thread; those of the page in a real browser."""
+"""Tests of encoders run on one thread: their tensors are so small that a second one would only wait."""
 
-from chromium import browser as browser
-from chromium import open_page as open_page
 from model_cases import one_thread as one_thread
