@@ -6,6 +6,8 @@ import socket
 from typing import Any
 
 import pytest
+from chromium import browser as browser
+from chromium import open_page as open_page
 from hypothesis import settings
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -27,6 +29,7 @@ settings.load_profile("bothways")
 
 MARKERS = {
     "gpu": "needs a CUDA device",
+    "browser": "needs Chromium",
     "slow": "takes more than ten seconds",
 }
 

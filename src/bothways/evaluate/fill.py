@@ -101,13 +101,13 @@ def fill_blanks(subject: Subject, tokenizer: Tokenizer, text: str, *, beam: int 
     prompt = read_prompt(subject, tokenizer, text)
     return Filled(
         [
-            [Candidate(token, _readable(subject, tokenizer, token), math.exp(score)) for token, score in best]
+            [Candidate(token, readable(subject, tokenizer, token), math.exp(score)) for token, score in best]
             for best in _fill_independently(subject, prompt, top)
         ],
         [
             Filling(
                 tokens,
-                tuple(_readable(subject, tokenizer, token) for token in tokens),
+                tuple(readable(subject, tokenizer, token) for token in tokens),
                 tokenizer.decode(_with(prompt, tokens).tolist()),
                 math.exp(score),
             )
@@ -148,7 +148,7 @@ Scores = list[tuple[int, float]]
 def _fill_independently(subject: Subject, prompt: Prompt, top: int) -> list[Scores]:
     question = Question(prompt.tokens, prompt.blanks, prompt.blanks)
     (_, log_probabilities, _), *_ = answers(subject, [question], rows=1)
-    return [_best(row, subject, top) for row in log_probabilities]
+    return [best_tokens(row, subject, top) for row in log_probabilities]
 
 
 def _fill_jointly(subject: Subject, prompt: Prompt, beam: int) -> list[tuple[tuple[int, ...], float]]:
@@ -160,13 +160,13 @@ def _fill_jointly(subject: Subject, prompt: Prompt, beam: int) -> list[tuple[tup
         longer = [
             ((*beams[index][0], token), beams[index][1] + score)
             for index, log_probabilities, _ in answers(subject, questions, rows=beam)
-            for token, score in _best(log_probabilities[0], subject, beam)
+            for token, score in best_tokens(log_probabilities[0], subject, beam)
         ]
         beams = sorted(longer, key=lambda item: -item[1])[:beam]
     return beams
 
 
-def _best(log_probabilities: Tensor, subject: Subject, count: int) -> Scores:
+def best_tokens(log_probabilities: Tensor, subject: Subject, count: int) -> Scores:
     """Return the `count` most probable ordinary tokens of float32 [vocabulary]."""
     ordinary = torch.from_numpy(subject.vocabulary.ordinary()).to(log_probabilities.device)
     scores, places = log_probabilities[ordinary].topk(min(count, len(ordinary)))
@@ -180,7 +180,8 @@ def _with(prompt: Prompt, tokens: Sequence[int]) -> np.ndarray:
     return filled
 
 
-def _readable(subject: Subject, tokenizer: Tokenizer, token: int) -> str:
+def readable(subject: Subject, tokenizer: Tokenizer, token: int) -> str:
+    """Return one token as a person reads it; a leading … says that it continues the word before it."""
     text = tokenizer.decode([token], skip_special_tokens=False).removeprefix("##").strip()
     return text if subject.vocabulary.starts_word[token] else f"…{text}"
 

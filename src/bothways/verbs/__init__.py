@@ -6,7 +6,7 @@ Those modules are imported inside the verbs, so that `--help` and `--version` ne
 
 from collections.abc import Callable
 
-from bothways.verbs.ask import fill, score
+from bothways.verbs.ask import explain, fill, score
 from bothways.verbs.distil import distil
 from bothways.verbs.look import bench, doctor, recipes
 from bothways.verbs.tasks import evaluate, finetune, predict
@@ -21,6 +21,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "distil": distil,
     "fill": fill,
     "score": score,
+    "explain": explain,
     "recipes": recipes,
     "doctor": doctor,
     "demo": demo,

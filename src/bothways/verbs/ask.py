@@ -1,5 +1,6 @@
-"""Verbs that question a trained model: `fill`, `score`."""
+"""Verbs that question a trained model: `fill`, `score`, `explain`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -52,3 +53,37 @@ def score(
 
     result = measure(run, file, words or [], voice(quiet, json))
     show(result, result.lines(), quiet=quiet, json=json)
+
+
+def explain(
+    sentence: Annotated[str, typer.Argument(metavar="SENTENCE", help="2 to 12 words, in quotes.")],
+    order: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACES",
+            help="In which order words are predicted, such as 2,4,3,1; those left out come last.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN", help="A trained model that is asked too; may be repeated.", show_default=False
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")] = Path("explain.html"),
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Show how each objective sees a sentence.
+
+    Writes an interactive page: who sees whom in any order of prediction, and what trained models say.
+
+    \b
+    bothways explain "New York is a city" --order 2,4,3,1
+    bothways explain "New York is a city" --model runs/bert-tiny-1 --model runs/xlnet-tiny-1
+    """
+    from bothways.explain.command import explain as write
+
+    explained = write(sentence, order, model or [], out, voice(quiet, json))
+    show(explained.as_json(), explained.lines(), quiet=quiet, json=json)
