@@ -13,8 +13,10 @@ from bothways.evaluate import lines_of
 from bothways.evaluate.estimate import Estimate
 from bothways.evaluate.score import NONE
 from bothways.finetuning.results import TaskResult
+from bothways.metrics.bootstrap import affordable, bootstrap
 from bothways.metrics.interval import Interval
 from bothways.metrics.student import student_interval
+from bothways.suites.summary import MEASURES, run_of
 from bothways.training.metrics import duration
 
 COLUMNS = {
@@ -95,7 +97,7 @@ def task_table(tasks: Sequence[TaskResult]) -> Table:
 def quality_note(quality: Quality) -> str:
     """Say what it cost each recipe to become as good as the worst one."""
     costs = ", ".join(
-        f"{recipe} {cost.tokens / 1e6:.2f} M tokens and {duration(cost.seconds)}"
+        f"{recipe} {cost.tokens:,.0f} tokens and {duration(cost.seconds)}"
         for recipe, cost in quality.costs.items()
     )
     return f"to {quality.measure.replace('_', ' ')} of {quality.level:.3f}, where the worst ends: {costs}"
@@ -131,12 +133,14 @@ def _row(seeds: Sequence[Result], keys: Sequence[str]) -> list[str]:
 
 
 def _score(seeds: Sequence[TaskResult]) -> str:
-    """Return a cell: one seed's score with its own interval, or the mean of several with Student's over them."""
+    """Return a cell: the mean over seeds, with an interval over seeds and examples; one seed has its own."""
     if not seeds:
         return NONE
-    interval = Interval(seeds[0].score, seeds[0].low, seeds[0].high)
+    first = seeds[0]
+    interval = Interval(first.score, first.low, first.high)
     if len(seeds) > 1:
-        interval = student_interval([result.score for result in seeds])
+        measure, resamples = MEASURES[first.kind][first.metric], affordable(first.examples * len(seeds))
+        interval = bootstrap(measure, [run_of(result) for result in seeds], resamples=resamples)
     return f"{Interval(POINTS * interval.value, POINTS * interval.low, POINTS * interval.high):.1f}"
 
 

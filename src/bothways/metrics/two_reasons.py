@@ -1,8 +1,10 @@
 """A difference that may be chance for two reasons: other seeds might have been drawn, and other examples.
 
 Recipes are judged by models of a few seeds on the same examples. What the mean difference varies by is the sum of both
-variances; Student's distribution with Satterthwaite's degrees of freedom (1946) gives the interval and the p-value, so
-that both say the same. The price is caution: what an example does to one seed alone counts in both variances.
+variances, with Satterthwaite's degrees of freedom (1946) for Student's distribution. But three seeds that happen to
+agree say little of how far seeds differ, and many examples must not hide that: a difference has to hold by the seeds
+alone, too, so of both intervals the wider counts, and of both p-values the larger. What an example does to one seed
+alone is in both variances, which is on the side of caution as well.
 """
 
 import math
@@ -27,17 +29,24 @@ def difference(of_seeds: Sequence[float], example_variance: float = 0.0, example
     """Return the mean of the differences, one a seed, with its 95% interval.
 
     `example_variance` is the squared standard error that the draw of `examples` alone gives the mean; without it only
-    seeds count. Raise `ValueError` for fewer than two seeds and no examples: nothing tells chance then.
+    seeds count. Where nothing varies at all, as when models of few examples always say the same, chance has no measure,
+    and p is 1. Raise `ValueError` for fewer than two seeds and no examples: nothing tells chance then.
     """
     value, seeds = mean(of_seeds), len(of_seeds)
-    reasons = [(variance(of_seeds) / seeds, seeds - 1)] if seeds > 1 else []
-    reasons += [(example_variance, examples - 1)] if examples > 1 else []
-    if not reasons:
+    by_seeds = [(variance(of_seeds) / seeds, seeds - 1)] if seeds > 1 else []
+    by_examples = [(example_variance, examples - 1)] if examples > 1 else []
+    if not by_seeds and not by_examples:
         raise ValueError("one difference alone has no interval")
+    tests = [_student(value, reasons) for reasons in (by_seeds, by_seeds + by_examples) if reasons]
+    margin = max(margin for margin, _ in tests)
+    return Difference(Interval(value, value - margin, value + margin), max(p_value for _, p_value in tests))
+
+
+def _student(value: float, reasons: Sequence[tuple[float, int]]) -> tuple[float, float]:
+    """Return half of the interval and the p-value of a value with these variances and their degrees of freedom."""
     total = math.fsum(part for part, _ in reasons)
     if total == 0:
-        return Difference(Interval(value, value, value), 1.0 if value == 0 else 0.0)
+        return 0.0, 1.0
     freedom = total**2 / math.fsum(part**2 / degrees for part, degrees in reasons)
     error = math.sqrt(total)
-    margin = student_quantile(freedom) * error
-    return Difference(Interval(value, value - margin, value + margin), student_p(value / error, freedom))
+    return student_quantile(freedom) * error, student_p(value / error, freedom)
