@@ -62,3 +62,8 @@ def test_what_never_varies_is_no_evidence():
 def test_one_difference_alone_is_refused():
     with pytest.raises(ValueError, match="no interval"):
         difference([1.0])
+
+
+def test_seeds_that_say_the_same_leave_the_question_to_the_examples():
+    found = difference([20.0, 20.0, 20.0], 16.0, 100)
+    assert found.p_value == pytest.approx(2 * stats.t.sf(5.0, 99))

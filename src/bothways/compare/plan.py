@@ -13,6 +13,7 @@ from bothways.pretrain import next_folder
 from bothways.recipe import Recipe
 from bothways.recipe_files import Values, parse_words
 from bothways.suites.settings import ProbeTask
+from bothways.text.prepare import is_prepared
 
 FINETUNING = "finetuning"
 """The section of the command's words that is about the runs of tasks."""
@@ -66,6 +67,11 @@ def planned(
     settings = ["training.stop_after=null", *own, *budget.words]
     found = contenders(references, settings, seeds=seeds, out=folder, own_tokenizers=own_tokenizers)
     recipes = [each.recipe for each in found if each.recipe.seed == found[0].recipe.seed]
+    text = recipes[0].data.train
+    if own_tokenizers and text is not None and is_prepared(Path(text).expanduser()):
+        raise UsageError(
+            f"{text} holds tokens of one tokenizer; give the text itself, or leave out --own-tokenizers"
+        )
     asked, notes = _tasks(tasks, values, recipes)
     return Plan(found, budget, asked, folder, own_tokenizers, notes)
 

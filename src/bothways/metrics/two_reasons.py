@@ -37,7 +37,11 @@ def difference(of_seeds: Sequence[float], example_variance: float = 0.0, example
     by_examples = [(example_variance, examples - 1)] if examples > 1 else []
     if not by_seeds and not by_examples:
         raise ValueError("one difference alone has no interval")
-    tests = [_student(value, reasons) for reasons in (by_seeds, by_seeds + by_examples) if reasons]
+    tests = [
+        _student(value, reasons)
+        for reasons in (by_seeds, by_seeds + by_examples)
+        if any(part > 0 for part, _ in reasons)
+    ] or [(0.0, 1.0)]
     margin = max(margin for margin, _ in tests)
     return Difference(Interval(value, value - margin, value + margin), max(p_value for _, p_value in tests))
 
@@ -45,8 +49,6 @@ def difference(of_seeds: Sequence[float], example_variance: float = 0.0, example
 def _student(value: float, reasons: Sequence[tuple[float, int]]) -> tuple[float, float]:
     """Return half of the interval and the p-value of a value with these variances and their degrees of freedom."""
     total = math.fsum(part for part, _ in reasons)
-    if total == 0:
-        return 0.0, 1.0
     freedom = total**2 / math.fsum(part**2 / degrees for part, degrees in reasons)
     error = math.sqrt(total)
     return student_quantile(freedom) * error, student_p(value / error, freedom)
