@@ -110,7 +110,7 @@ def concluded(
         verdict(
             question,
             answers_to(question, results, tasks).values,
-            [p for p in pairs if p.question == question.key],
+            [pair for pair in pairs if pair.question == question.key],
         )
         for question in asked
     ]

@@ -31,7 +31,7 @@ class Verdict:
 def verdict(question: Question, values: Mapping[str, Mapping[int, float]], pairs: Sequence[Pair]) -> Verdict:
     """Judge the best recipe by its pairs; `values` are those of each recipe and seed, `pairs` those of the question."""
     means = {recipe: mean(of_seeds.values()) for recipe, of_seeds in values.items()}
-    best = (min if question.is_paid else max)(means, key=lambda recipe: means[recipe])
+    best = sorted(means, key=lambda recipe: means[recipe], reverse=not question.is_paid)[0]
     ahead = [_seen_from(best, pair, question) for pair in pairs if best in (pair.first, pair.second)]
     won = [each for each in ahead if each.is_supported]
     open_ = [each for each in ahead if not each.is_supported]

@@ -5,8 +5,7 @@ minutes at least the same clock). Who begins a turn changes, so that nobody alwa
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 MOST = 10
 """Turns of a run."""
@@ -14,14 +13,7 @@ WORTH_SECONDS = 60.0
 """A turn that is shorter costs more to begin than it is worth."""
 
 
-class Runs(Protocol):
-    """What takes turns."""
-
-    @property
-    def folder(self) -> Path: ...
-
-
-R = TypeVar("R", bound=Runs)
+R = TypeVar("R")
 
 
 def turns_of(seconds: float | None) -> int:
