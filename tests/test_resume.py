@@ -1,5 +1,6 @@
 """A killed run that is resumed continues bit for bit, from text to checkpoint."""
 
+import dataclasses
 import math
 import re
 import signal
@@ -25,6 +26,7 @@ from tiny_runs import (
 
 from bothways import runtime
 from bothways.training import run_folder
+from bothways.training.going_on import used
 from bothways.training.optimizer import OPTIMIZERS
 from bothways.training.schedule import ScheduleSettings
 
@@ -111,6 +113,38 @@ def test_every_step_can_be_resumed_from(model, tmp_path, monkeypatch):
         assert state.step == 6
         assert_same_bits(saved_tensors(folder / final), saved_tensors(tmp_path / "whole" / final))
         assert saved_state(folder / final) == saved_state(tmp_path / "whole" / final)
+
+
+@pytest.mark.parametrize("budget", [{"steps": 7}, {"tokens": 1700}], ids=["steps", "tokens"])
+@pytest.mark.parametrize("model", MODELS)
+def test_a_run_that_pauses_goes_on_as_if_it_had_not(model, budget, tmp_path):
+    settings = budget | {"log_every": 3, "keep": 1, "micro_batch": 4}
+    whole = quietly(make_run(model, tmp_path / "whole", **settings))
+    folder, budget_ = tmp_path / "parts", make_run(model, tmp_path, **settings).settings.budget
+    state = quietly(dataclasses.replace(make_run(model, folder, **settings), until=0.3))
+    assert 0 < state.step < whole.step
+    for until in (0.3, 0.7, 1.0):
+        (last,) = (folder / "checkpoints").glob("step-*")
+        run = dataclasses.replace(make_run(model, folder, **settings), until=until)
+        state = resumed(run, last)
+        assert used(folder, budget_) >= until
+    assert state == dataclasses.replace(whole, seconds=state.seconds)
+    final = f"checkpoints/step-{whole.step:08d}"
+    assert_same_bits(saved_tensors(folder / final), saved_tensors(tmp_path / "whole" / final))
+    assert saved_state(folder / final) == saved_state(tmp_path / "whole" / final)
+    assert metrics(folder) == metrics(tmp_path / "whole")
+
+
+def test_a_pause_by_the_clock_is_judged_and_one_by_steps_is_not(tmp_path):
+    def judge():
+        return {"leave_one_out_nats": 1.0}
+
+    for budget, count in (({"minutes": 60.0}, 1), ({"steps": 1000}, 0)):
+        run = make_run(
+            "bert", tmp_path / str(count), evaluate=judge, log_every=1000, evaluate_every=None, **budget
+        )
+        quietly(dataclasses.replace(run, until=1e-6))
+        assert len(metrics(tmp_path / str(count))) == count
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)

@@ -63,9 +63,12 @@ def pretrain(
     resume: bool = False,
     start_from: Path | None = None,
     words: Sequence[str] = (),
+    until: float = 1.0,
     quiet: bool = False,
 ) -> Pretrained:
     """Train a recipe into a run folder, or continue the run that is there.
+
+    `until` is the share of the budget after which it pauses, to be resumed (`training.loop.Run.until`).
 
     `start_from` is a run, checkpoint or Hugging Face folder whose weights, backbone and tokenizer are taken over; of
     the `words` with which the recipe was changed, those about the backbone hold there too (`handover.continued`).
@@ -101,7 +104,7 @@ def pretrain(
         with alone(folder, place):
             _refuse_other_run(folder, recipe, resume=resume)
             checkpoint = where_to_go_on(folder, place, bar.say) if resume else None
-            return _train(recipe, prepared, folder, place, bar, checkpoint, start_from)
+            return _train(recipe, prepared, folder, place, bar, checkpoint, start_from, until)
 
 
 def _train(
@@ -112,6 +115,7 @@ def _train(
     bar: Progress,
     checkpoint: Path | None,
     start_from: Path | None,
+    until: float,
 ) -> Pretrained:
     if checkpoint is not None:
         _refuse_other_text(folder, prepared)
@@ -120,7 +124,7 @@ def _train(
         _write_down(recipe, prepared, built, folder)
     for line in _opening(recipe, built, checkpoint):
         bar.say(line)
-    state = train(built.run, bar, checkpoint)
+    state = train(dataclasses.replace(built.run, until=until), bar, checkpoint)
     return _outcome(folder, state)
 
 

@@ -9,8 +9,10 @@ from small_text import COMMON, failing, write_text
 
 from bothways.cli import main
 from bothways.compare import command
-from bothways.compare.command import compare, planned
+from bothways.compare.command import compare
 from bothways.compare.contenders import split_words
+from bothways.compare.plan import planned
+from bothways.compare.questions import OWN_TOKENIZERS
 from bothways.compare.results import RESULTS, read_results, write_results
 from bothways.compare.table import COLUMNS, comparison_table, over_seeds
 from bothways.errors import DataError, Interrupted, UsageError
@@ -85,7 +87,7 @@ def test_a_finished_comparison_is_shown_again_without_training(compared, text, m
 
 def test_an_interrupted_comparison_goes_on_where_it_stood(compared, text, tmp_path, monkeypatch):
     plan = plan_of(text, tmp_path / "out", seeds=2)
-    compare(plan[:1], quiet=True)
+    compare(dataclasses.replace(plan, contenders=plan.contenders[:1]), quiet=True)
     trained = []
     honest = command.pretrain
 
@@ -108,7 +110,9 @@ def test_an_interrupted_comparison_goes_on_where_it_stood(compared, text, tmp_pa
 
 def numbers(result):
     """Return what does not depend on where and how fast it was computed."""
-    return dataclasses.replace(result, checkpoint="", seconds=0.0, tokens_per_second=0.0)
+    curve = tuple(dataclasses.replace(point, seconds=0.0) for point in result.curve)
+    clocks = {"seconds": 0.0, "tokens_per_second": 0.0, "memory": None}
+    return dataclasses.replace(result, checkpoint="", curve=curve, **clocks)
 
 
 def test_a_run_that_was_begun_under_other_conditions_is_not_taken_for_this_one(compared, text, monkeypatch):
@@ -136,7 +140,7 @@ def test_other_questions_are_asked_of_the_same_runs(text, tmp_path):
 def test_a_run_that_was_killed_during_its_first_save_goes_on(text, tmp_path):
     plan = plan_of(text, tmp_path / "out", references=["gpt-tiny"], steps=2)
     compare(plan, quiet=True)
-    checkpoints = plan[0].folder / "checkpoints"
+    checkpoints = plan.contenders[0].folder / "checkpoints"
     last = max(checkpoints.glob("step-*"))
     last.rename(checkpoints / f".{last.name}.part")
     (checkpoints / f".{last.name}.part" / "MANIFEST.json").unlink()
@@ -147,15 +151,15 @@ def test_a_run_that_was_killed_during_its_first_save_goes_on(text, tmp_path):
 
 def test_all_use_the_first_tokenizer_unless_each_keeps_its_own(text, tmp_path):
     shared = plan_of(text, tmp_path, references=["bert-tiny", "roberta-tiny"])
-    assert {each.recipe.tokenizer.kind for each in shared} == {"wordpiece"}
+    assert {each.recipe.tokenizer.kind for each in shared.contenders} == {"wordpiece"}
     own = plan_of(text, tmp_path, references=["bert-tiny", "roberta-tiny"], own_tokenizers=True)
-    assert [each.recipe.tokenizer.kind for each in own] == ["wordpiece", "bpe"]
+    assert [each.recipe.tokenizer.kind for each in own.contenders] == ["wordpiece", "bpe"]
 
 
 def test_every_run_uses_up_the_budget_of_the_comparison_whatever_its_recipe_says(tmp_path):
     (tmp_path / "mine.yaml").write_text("extends: bert-tiny\ntraining: {epochs: 3, stop_after: 2}\n")
     for budget in ({"tokens": 10, "minutes": None}, {"tokens": None, "minutes": 2.0}):
-        for each in planned([str(tmp_path / "mine.yaml"), "gpt-tiny"], [], **budget, out=tmp_path):
+        for each in planned([str(tmp_path / "mine.yaml"), "gpt-tiny"], [], **budget, out=tmp_path).contenders:
             training = each.recipe.training
             assert (training.tokens, training.minutes) == (budget["tokens"], budget["minutes"])
             assert (training.steps, training.epochs, training.stop_after) == (None, None, None)
@@ -164,7 +168,7 @@ def test_every_run_uses_up_the_budget_of_the_comparison_whatever_its_recipe_says
 def test_all_are_asked_the_same_in_windows_that_every_one_can_read(tmp_path):
     references = ["xlnet-tiny", "roberta-tiny"]
     plan = planned(references, ["evaluation.tokens=20"], tokens=10, minutes=None, out=tmp_path)
-    (evaluation,) = {each.recipe.evaluation for each in plan}
+    (evaluation,) = {each.recipe.evaluation for each in plan.contenders}
     assert evaluation.window == 64
     assert evaluation.tokens == 20
 
@@ -218,8 +222,8 @@ def test_results_are_read_back_as_they_were_written(compared, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tokens": None, "minutes": None}, "either --tokens or --minutes"),
-        ({"tokens": 10, "minutes": 1.0}, "either --tokens or --minutes"),
+        ({"tokens": None, "minutes": None}, "exactly one of --tokens, --flops, --minutes"),
+        ({"tokens": 10, "minutes": 1.0}, "exactly one of --tokens, --flops, --minutes"),
         ({"tokens": 10, "minutes": None, "seeds": 0}, "--seeds is 0"),
     ],
 )
@@ -268,4 +272,4 @@ def test_a_mistake_is_one_line(capsys, tmp_path):
 
 def test_every_column_is_a_measure_that_exists(compared):
     known = {item.key for item in compared.results[0].score.measurements}
-    assert set(COLUMNS) <= known
+    assert set(COLUMNS) - {OWN_TOKENIZERS} <= known

@@ -75,6 +75,18 @@ def test_nats_per_span_and_per_token_are_the_same_sum():
     assert per_span.mean * 20 == pytest.approx(per_token.mean * tokens)
 
 
+def test_a_measure_is_made_of_what_its_windows_cost():
+    found, _ = numbers(toy_subject())
+    for item in found.values():
+        if item.model is None:
+            assert item.by_window == ()
+            continue
+        windows, nats, counts = zip(*item.by_window, strict=True)
+        assert list(windows) == sorted(set(windows))
+        assert sum(nats) / sum(counts) == pytest.approx(item.model.mean)
+        assert (sum(counts), len(windows)) == (item.model.count, item.model.windows)
+
+
 def test_left_to_right_sums_to_the_probability_of_the_whole_text():
     subject = toy_subject()
     windows = toy_windows(9)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from small_models import bert, xlnet
-from toy_language import VOCABULARY
+from toy_language import VOCABULARY, toy_windows
 
 from bothways.evaluate.asking import Question, answers, surround
 from bothways.evaluate.heldout import EvaluationSettings, draw_sample, make_evaluator, measure
@@ -153,3 +153,21 @@ def test_evaluating_during_training_changes_neither_gradients_nor_random_numbers
     evaluator = make_evaluator(documents(), VOCABULARY, subject.layout, SETTINGS)
     for first, second in zip(gradients(False), gradients(True), strict=True):
         torch.testing.assert_close(first, second, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("remember", [False, True], ids=["alone", "with memory"])
+def test_without_first_tokens_all_models_are_scored_on_the_same_ones(remember):
+    windows = toy_windows(6)
+    runs = [windows[:3], windows[3:]]
+    scored = {
+        layout: left_to_right_nats(xlnet(layout=layout), runs, remember=remember, rows=4, first=False)
+        for layout in ("cls_first", "cls_last")
+    }
+    for one in scored.values():
+        np.testing.assert_array_equal(
+            one.tokens[np.argsort(one.windows, kind="stable")],
+            np.concatenate([window[1:] for window in windows]),
+        )
+        np.testing.assert_array_equal(np.bincount(one.windows), [len(window) - 1 for window in windows])
+    whole = left_to_right_nats(xlnet(layout="cls_first"), runs, remember=remember, rows=4)
+    assert np.isin(scored["cls_first"].nats, whole.nats).all()

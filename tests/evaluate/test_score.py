@@ -8,7 +8,7 @@ from bothways.evaluate.heldout import EvaluationSettings
 from bothways.evaluate.score import held_out_table, score_documents, score_texts
 from bothways.evaluate.unigram import unigram_nats
 from bothways.evaluate.windows import Documents
-from bothways.evaluate.words import nats_per_character, select_words, tokens_of
+from bothways.evaluate.words import select_words, tokens_of, word_nats
 
 SETTINGS = EvaluationSettings(
     tokens=30, spans=10, left_to_right_tokens=40, words=30, window=LENGTH + 2, pool_tokens=200
@@ -48,12 +48,12 @@ def test_a_text_is_scored_as_its_tokens_are():
 def test_whole_words_are_paid_for_once_and_divided_by_their_characters():
     subject = toy_subject()
     words = select_words(texts(), 30, seed=0)
-    result = nats_per_character(subject, word_tokenizer(), words, limit=LENGTH, seed=0, rows=8)
+    result = word_nats(subject, word_tokenizer(), words, limit=LENGTH, seed=0, rows=8)
     pairs = [tokens_of(word, word_tokenizer()) for word in words]
     nats = [subject.objective.joint(tokens, positions) for tokens, positions in pairs]
     characters = sum(word.end - word.begin for word in words)
-    assert result.count == characters
-    assert result.mean == pytest.approx(sum(nats) / characters, rel=1e-4)
+    assert result.characters.sum() == characters
+    assert result.nats.sum() == pytest.approx(sum(nats), rel=1e-4)
 
 
 def test_the_words_are_the_same_for_every_tokenizer():
@@ -70,15 +70,15 @@ def test_the_words_are_the_same_for_every_tokenizer():
 def test_words_with_an_unknown_token_are_left_out_and_not_counted():
     words = select_words(["red green blue"], 3, seed=0)
     green = [word for word in words if word.text[word.begin : word.end] == "green"]
-    assert nats_per_character(toy_subject(), word_tokenizer(), green, limit=6, seed=0, rows=8) is None
+    assert word_nats(toy_subject(), word_tokenizer(), green, limit=6, seed=0, rows=8) is None
     assert select_words(["alone", ""], 3, seed=0) == []
 
 
 def test_a_window_longer_than_the_model_reads_keeps_the_tokens_around_the_word():
     words = select_words(["red blue " * 15], 30, seed=0)
-    result = nats_per_character(toy_subject(), word_tokenizer(), words, limit=LENGTH, seed=0, rows=8)
-    assert result.count == 15 * len("redblue")
-    assert nats_per_character(toy_subject(), letter_tokenizer(), words, limit=2, seed=0, rows=8) is None
+    result = word_nats(toy_subject(), word_tokenizer(), words, limit=LENGTH, seed=0, rows=8)
+    assert result.characters.sum() == 15 * len("redblue")
+    assert word_nats(toy_subject(), letter_tokenizer(), words, limit=2, seed=0, rows=8) is None
 
 
 def test_no_more_documents_are_read_than_the_pool_holds():

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from bothways.metrics import student_interval, student_quantile
+from bothways.metrics.student import student_p
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 3, 10, 1000])
@@ -29,3 +30,8 @@ def test_metrics_load_without_scipy():
     question = "import bothways.metrics, sys; print({'scipy', 'sklearn'} & set(sys.modules))"
     answer = subprocess.run([sys.executable, "-c", question], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(("statistic", "freedom"), [(0.0, 2), (-4.303, 2), (1.3, 7.5)])
+def test_p_values_are_scipys(statistic, freedom):
+    assert student_p(statistic, freedom) == pytest.approx(2 * stats.t.sf(abs(statistic), freedom))

@@ -1,122 +1,150 @@
-"""`bothways compare`: train every contender into a run folder of its own, ask all the same, show one table.
+"""`bothways compare`: train every contender into a run folder of its own, ask all the same, say what it shows.
 
-Whatever is finished already is not done again, so an interrupted comparison goes on where it stood.
+The recipes of one seed advance by turns and are judged together, then those of the next. Whatever is finished already
+is not done again, so an interrupted comparison goes on where it stood.
 """
 
+import contextlib
+import functools
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bothways import files
-from bothways.compare.contenders import Contender, contenders
-from bothways.compare.results import RESULTS, Result, parameters, read_results, speed, write_results
-from bothways.compare.table import WIDTH, comparison_table, margin_note
-from bothways.dry_run import Estimate, dry_run
+from bothways.bench.measure import Side, peak_memory
+from bothways.compare.contamination import Contamination, contamination
+from bothways.compare.contenders import Contender
+from bothways.compare.forecast import seconds_of_shortest
+from bothways.compare.judging import MEMORY, judged, last_checkpoint, memory_of
+from bothways.compare.plan import Plan
+from bothways.compare.ranks import shared_out, wait_for
+from bothways.compare.record import TASKS, Comparison, concluded, write_comparison
+from bothways.compare.results import Result, read_results, write_results
+from bothways.compare.turns import by_turns, turns_of
 from bothways.errors import Interrupted, UsageError
-from bothways.evaluate import lines_of, score_documents, unigram_nats
-from bothways.pretrain import Pretrained, next_folder, prepared_text, pretrain
-from bothways.recipe import Recipe, resolve
+from bothways.finetuning.results import TaskResult
+from bothways.finetuning.results import write_results as write_task_results
+from bothways.pretrain import prepared_text, pretrain, shards_folder
+from bothways.recipe import resolve
 from bothways.recipe_files import flat
-from bothways.text.prepare import Prepared
-from bothways.trained import load
-from bothways.training import run_folder
+from bothways.suites.cells import Cell, finished, run
+from bothways.text.prepare import Prepared, texts_of
+from bothways.training.going_on import used
 
 Say = Callable[[str], None]
+Key = tuple[str, int]
+"""A recipe's name and a seed."""
+
+CHARACTERS = 4
+"""Of a token, about: how much held-out text is read as text."""
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """What a comparison came to."""
+class Entry:
+    """A contender whose budget is settled, with its text."""
 
-    folder: Path
-    results: list[Result]
+    contender: Contender
+    prepared: Prepared
+    digest: str
+    """Of everything that decides its result; where files lie does not."""
 
-    def lines(self) -> list[str]:
-        """Return the table, what it was measured on, and where everything is."""
-        return [
-            "",
-            *lines_of(comparison_table(self.results), width=WIDTH),
-            self.results[0].score.note(),
-            margin_note(self.results),
-            f"all runs and {RESULTS}: {self.folder}",
-        ]
+    @property
+    def folder(self) -> Path:
+        return self.contender.folder
 
+    @property
+    def key(self) -> Key:
+        return self.contender.recipe.name, self.contender.recipe.seed
 
-@dataclass(frozen=True)
-class Foreseen:
-    """What a comparison would cost."""
-
-    estimates: list[Estimate]
-
-    def lines(self) -> list[str]:
-        """Return every run's own estimate."""
-        return [line for estimate in self.estimates for line in [*estimate.lines()[:-1], ""]] + [
-            "nothing was written; leave out --dry-run to compare"
-        ]
+    @property
+    def used(self) -> float:
+        """The share of its budget that it has used up."""
+        return used(self.folder, self.contender.recipe.training.budget)
 
 
-def planned(
-    references: Sequence[str],
-    words: Sequence[str],
-    *,
-    tokens: int | None,
-    minutes: float | None,
-    seeds: int = 1,
-    out: Path | None = None,
-    own_tokenizers: bool = False,
-) -> list[Contender]:
-    """Return who is trained, with the budget of each; raise `UsageError` where they cannot be compared."""
-    budget = {"tokens": tokens, "minutes": minutes}
-    given = [f"training.{unit}={value}" for unit, value in budget.items() if value is not None]
-    if len(given) != 1:
-        raise UsageError("a comparison needs one budget for each run; give either --tokens or --minutes")
-    folder = out or next_folder("compare")
-    words = ["training.stop_after=null", *words, *given]  # all use up the budget, unless it is said otherwise
-    return contenders(references, words, seeds=seeds, out=folder, own_tokenizers=own_tokenizers)
+def compare(plan: Plan, say: Say = lambda _line: None, *, quiet: bool = False) -> Comparison | None:
+    """Train and judge every contender that is not yet; raise every `BothwaysError` of `pretrain` and of fine-tuning.
+
+    Under `torchrun` the processes share out the runs, and only the main one returns a comparison.
+    """
+    share, entries = shared_out(lambda: _entries(plan, say))
+    say = say if share.is_main else _silent
+    for line in (plan.total(), *plan.notes):
+        say(line)
+    found = contamination(plan.contenders[0].recipe.data, plan.tasks) if share.is_main else []
+    for each in found:
+        say(each.line())
+    judge = _Judge(plan, say)
+    mine = share.of(entries)
+    to_train = [entry for entry in mine if judge.known(entry) is None]
+    turns = turns_of(seconds_of_shortest(plan, [entry.contender for entry in entries])) if to_train else 1
+    for seed in plan.seeds:
+        of_seed = [entry for entry in mine if entry.key[1] == seed]
+        _train([entry for entry in of_seed if entry in to_train], turns, say, quiet=quiet)
+        for entry in of_seed:
+            if share.is_main:
+                judge.ask(entry)
+            _learn_tasks(plan, entry, say, quiet=quiet)
+    return _collected(plan, entries, judge, found) if share.is_main else None
 
 
-def foresee(plan: Sequence[Contender]) -> Foreseen:
-    """Check every contender and estimate what it costs; writes nothing."""
-    return Foreseen([dry_run(contender.recipe) for contender in plan])
+def _silent(_line: str) -> None:
+    pass
 
 
-def compare(plan: Sequence[Contender], say: Say = lambda _line: None, *, quiet: bool = False) -> Comparison:
-    """Train and score every contender that is not yet; raise every `BothwaysError` of `pretrain`."""
-    folder = plan[0].folder.parent.parent
-    budget = plan[0].recipe.training
-    each = f"{budget.tokens:,} tokens" if budget.tokens else f"{budget.minutes:g} minutes"
-    say(f"{len(plan)} runs of {each} each, in {folder}")
-    known = {(result.recipe, result.seed): result for result in read_results(folder)}
-    for number, contender in enumerate(plan, start=1):
-        prepared = prepared_text(contender.recipe, say)
-        key, digest = (contender.recipe.name, contender.recipe.seed), _digest(contender.recipe, prepared)
-        if key in known and known[key].digest == digest:
-            say(f"[{number}/{len(plan)}] {contender.title}: done before")
-            continue
-        say(f"[{number}/{len(plan)}] {contender.title}")
-        known[key] = _judged(contender.recipe, _trained(contender, quiet=quiet), prepared, digest)
-        write_results(folder, list(known.values()))
-    return Comparison(folder, [known[each.recipe.name, each.recipe.seed] for each in plan])
+def _entries(plan: Plan, say: Say) -> list[Entry]:
+    """Prepare the text of all contenders, and settle their budgets by it."""
+    prepared: dict[Path, Prepared] = {}
+    found = []
+    for contender in plan.contenders:
+        recipe, place = contender.recipe, shards_folder(contender.recipe)
+        if place not in prepared:
+            prepared[place] = prepared_text(recipe, say)
+        text = prepared[place]
+        recipe = plan.budget.settled(recipe, text.train, text.vocabulary)
+        settings = recipe.model_dump(mode="json", exclude={"data"})
+        words = [settings, text.train.fingerprint, text.valid.fingerprint]
+        found.append(Entry(replace(contender, recipe=recipe), text, files.digest(json.dumps(words))))
+    return found
 
 
-def _digest(recipe: Recipe, prepared: Prepared) -> str:
-    """Return a fingerprint of everything that decides a result; where files lie does not."""
-    settings = recipe.model_dump(mode="json", exclude={"data"})
-    return files.digest(json.dumps([settings, prepared.train.fingerprint, prepared.valid.fingerprint]))
+# ---- training -----------------------------------------------------------------------------------------------
 
 
-def _trained(contender: Contender, *, quiet: bool) -> Pretrained:
-    """Train a contender to the end of its budget, from wherever it stands."""
-    begun = (contender.folder / "checkpoints").exists()
+def _train(entries: Sequence[Entry], turns: int, say: Say, *, quiet: bool) -> None:
+    def advance(entry: Entry, until: float) -> None:
+        say(f"{entry.contender.title}" + (f", to {until:.0%} of its budget" if turns > 1 else ""))
+        _advance(entry, until, quiet=quiet)
+
+    if entries:
+        by_turns(entries, turns, lambda entry: entry.used, advance)
+
+
+def _advance(entry: Entry, until: float, *, quiet: bool) -> None:
+    """Train a contender until a share of its budget is used up, from wherever it stands; note what memory it took."""
+    folder = entry.folder
+    begun = (folder / "checkpoints").exists()
     if begun:
-        _refuse_other_settings(contender)
+        _refuse_other_settings(entry.contender)
+    is_ahead = entry.used < until
+
+    def advance() -> None:
+        pretrain(entry.contender.recipe, folder, resume=begun, until=until, quiet=quiet)
+
+    with _saying_how_to_go_on(entry.contender.title, folder.parent.parent):
+        peak = peak_memory(Side(advance))
+    if is_ahead and peak is not None:
+        files.write_json(folder / MEMORY, {"bytes": max(peak, memory_of(folder) or 0)})
+
+
+@contextlib.contextmanager
+def _saying_how_to_go_on(what: str, folder: Path) -> Iterator[None]:
     try:
-        return pretrain(contender.recipe, contender.folder, resume=begun, quiet=quiet)
+        yield
     except Interrupted as stop:
         raise Interrupted(
-            f"stopped during {contender.title}, all is saved; go on with the same command and "
-            f"--out {contender.folder.parent.parent}"
+            f"stopped during {what}, all is saved; go on with the same command and --out {folder}"
         ) from stop
 
 
@@ -134,20 +162,88 @@ def _refuse_other_settings(contender: Contender) -> None:
             )
 
 
-def _judged(recipe: Recipe, run: Pretrained, prepared: Prepared, digest: str) -> Result:
-    """Score the last checkpoint, which has read the whole budget as all others have."""
-    checkpoint = run_folder.checkpoint_folder(run.folder, run.steps)
-    subject, _ = load(checkpoint)
-    unigram = unigram_nats(prepared.train, prepared.vocabulary)
-    return Result(
-        recipe=recipe.name,
-        seed=recipe.seed,
-        digest=digest,
-        checkpoint=str(checkpoint),
-        parameters=parameters(run.folder),
-        steps=run.steps,
-        tokens=run.tokens,
-        seconds=run.seconds,
-        tokens_per_second=speed(run.folder),
-        score=score_documents(subject, prepared.valid, recipe.evaluation, unigram),
-    )
+# ---- judging ------------------------------------------------------------------------------------------------
+
+
+class _Judge:
+    """Asks every trained model once, and remembers what it was told."""
+
+    def __init__(self, plan: Plan, say: Say) -> None:
+        self._plan, self._say = plan, say
+        self._known = {(result.recipe, result.seed): result for result in read_results(plan.folder)}
+
+    def known(self, entry: Entry) -> Result | None:
+        """Return what was found before under the same conditions."""
+        result = self._known.get(entry.key)
+        return result if result is not None and result.digest == entry.digest else None
+
+    def ask(self, entry: Entry) -> Result:
+        """Return what a trained contender came to, and write it down where it is new."""
+        before = self.known(entry)
+        if before is not None:
+            return before
+        self._say(f"{entry.contender.title}: asked about held-out text")
+        found = judged(entry.contender, entry.prepared, entry.digest, self._held_out)
+        self._known[entry.key] = found
+        write_results(self._plan.folder, list(self._known.values()))
+        return found
+
+    @functools.cached_property
+    def _held_out(self) -> list[str] | None:
+        """Held-out documents as text, as many as are drawn from, where tokens do not compare."""
+        if not self._plan.own_tokenizers:
+            return None
+        recipe, found = self._plan.contenders[0].recipe, list[str]()
+        room = recipe.evaluation.pool_tokens * CHARACTERS
+        for text in texts_of(recipe.data, held_out=True):
+            if room <= 0:
+                break
+            found.append(text)
+            room -= len(text)
+        return found
+
+
+def _learn_tasks(plan: Plan, entry: Entry, say: Say, *, quiet: bool) -> list[TaskResult]:
+    """Do the cells of a trained contender that are not done yet; return the results of all."""
+    found = []
+    for cell in _cells(plan, entry):
+        results = finished(cell)
+        if not results:
+            say(cell.title)
+            with _saying_how_to_go_on(cell.title, plan.folder):
+                results = run(cell, quiet=quiet, keep_model=False)
+        # What is asked without training knows no seed, but its model has one.
+        found += [replace(result, seed=cell.seed) for result in results]
+    return found
+
+
+def _cells(plan: Plan, entry: Entry) -> list[Cell]:
+    checkpoint = last_checkpoint(entry.contender) if plan.tasks else entry.folder
+    return [task.cell(entry.contender, checkpoint) for task in plan.tasks]
+
+
+def _is_trained(entry: Entry) -> bool:
+    return entry.used >= 1.0
+
+
+def _is_done(cell: Cell) -> bool:
+    return bool(finished(cell))
+
+
+def _collected(
+    plan: Plan, entries: Sequence[Entry], judge: _Judge, found: Sequence[Contamination]
+) -> Comparison:
+    """Wait for what other processes do, judge it, and write down what all of it says."""
+    tasks = []
+    for entry in entries:
+        wait_for(functools.partial(_is_trained, entry))
+        judge.ask(entry)
+        for cell in _cells(plan, entry):
+            wait_for(functools.partial(_is_done, cell))
+        tasks += _learn_tasks(plan, entry, _silent, quiet=True)
+    if plan.tasks:
+        write_task_results(plan.folder / TASKS, tasks)
+    results = [judge.ask(entry) for entry in entries]
+    comparison = concluded(plan.folder, plan.budget, results, tasks, contamination=found, notes=plan.notes)
+    write_comparison(comparison)
+    return comparison

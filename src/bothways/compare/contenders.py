@@ -1,8 +1,8 @@
 """Who is compared: recipes made equal in all that is not the question.
 
-Equal are the text, the tokenizer (the first recipe's, unless each keeps its own), the budget, the seeds and what is
-asked afterwards. All else, the objective, backbone, format, batch and learning rate, is what a recipe stands for; the
-words of the command line change it for all of them.
+Equal are the text (the first recipe's), the tokenizer (likewise, unless each keeps its own), the budget, the seeds and
+what is asked afterwards. All else, the objective, backbone, format, batch and learning rate, is what a recipe stands
+for; the words of the command line change it for all of them.
 """
 
 from collections.abc import Sequence
@@ -51,7 +51,8 @@ def contenders(
     for seed in range(1, seeds + 1):
         for recipe in recipes:
             tokenizer = recipe.tokenizer if own_tokenizers else recipes[0].tokenizer
-            equal = recipe.model_copy(update={"seed": seed, "tokenizer": tokenizer, "evaluation": evaluation})
+            shared = {"data": recipes[0].data, "tokenizer": tokenizer, "evaluation": evaluation}
+            equal = recipe.model_copy(update={"seed": seed, **shared})
             check(equal)
             found.append(Contender(equal, out / recipe.name.replace("/", "-") / f"seed-{seed}"))
     return found
@@ -76,6 +77,9 @@ def _refuse_twins(recipes: Sequence[Recipe]) -> None:
 
 
 def _shared_evaluation(recipes: Sequence[Recipe]) -> EvaluationSettings:
-    """Return the first recipe's questions, asked in windows that every model was trained to read."""
+    """Return the first recipe's questions, asked in windows that every model was trained to read.
+
+    Some models see nothing before the first token of a window, so no model is asked for it.
+    """
     window = min(recipe.evaluation.window for recipe in recipes)
-    return recipes[0].evaluation.model_copy(update={"window": window})
+    return recipes[0].evaluation.model_copy(update={"window": window, "first_tokens": False})

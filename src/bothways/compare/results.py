@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -14,6 +15,18 @@ from bothways.evaluate.score import Score
 from bothways.training.metrics import read_metrics
 
 RESULTS = "results.jsonl"
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """What a run had read and taken when it was judged on its way."""
+
+    step: int
+    tokens: int
+    seconds: float
+    measure: str
+    """A key of `Measurement`, asked about few tokens."""
+    value: float
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,13 @@ class Result:
     tokens_per_second: float
     """The median of the logged intervals."""
     score: Score
+    memory: int | None = None
+    """Bytes that training needed at most beyond what the process held before; None where nothing tells, or where it
+    was trained before the comparison was interrupted."""
+    curve: tuple[CurvePoint, ...] = ()
+    """The held-out number on the way, by which the best checkpoint is chosen."""
+    device: str = ""
+    """What it was trained on."""
 
 
 _RESULT = TypeAdapter(Result)
@@ -68,5 +88,27 @@ def speed(run: Path) -> float:
 
 def parameters(run: Path) -> int:
     """Return how many numbers the training of a run changed."""
-    count: int = json.loads((run / "environment.json").read_text(encoding="utf-8"))["parameters"]
+    count: int = _environment(run)["parameters"]
     return count
+
+
+def device_of(run: Path) -> str:
+    """Return what a run was trained on, in words: the GPU or the processor."""
+    known = _environment(run)
+    gpus = known.get("gpus") or []
+    return str(gpus[0] if str(known["device"]).startswith("cuda") and gpus else known.get("processor", "cpu"))
+
+
+def curve_of(run: Path) -> tuple[CurvePoint, ...]:
+    """Return what a run was judged by on its way: the first held-out number of each evaluation."""
+    points = []
+    for record in read_metrics(run / "metrics.jsonl"):
+        for measure, value in list(record.get("held_out", {}).items())[:1]:
+            if value is not None:
+                points.append(CurvePoint(record["step"], record["tokens"], record["seconds"], measure, value))
+    return tuple(points)
+
+
+def _environment(run: Path) -> dict[str, Any]:
+    known: dict[str, Any] = json.loads((run / "environment.json").read_text(encoding="utf-8"))
+    return known

@@ -11,7 +11,7 @@ does not define has no number.
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from pydantic import Field
@@ -48,6 +48,9 @@ class EvaluationSettings(Settings):
     """Random orders that a joint span is averaged over, where the objective knows orders."""
     left_to_right_tokens: int = Field(default=20_000, ge=0)
     """Tokens scored from left to right; 0 leaves this measure out."""
+    first_tokens: bool = True
+    """From left to right: whether a window's first token is scored too by models that see something before it, CLS or
+    memory. Without it all models are scored on the same tokens."""
     words: int = Field(default=500, ge=0)
     """Whole words scored in nats per character, where text (not token shards) is given; 0 leaves them out."""
     window: int = Field(default=128, ge=4)
@@ -74,6 +77,9 @@ class EvaluationSettings(Settings):
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
+WindowSum: TypeAlias = tuple[int, float, float]
+
+
 @dataclass(frozen=True)
 class Measurement:
     """One held-out number of one model."""
@@ -86,6 +92,8 @@ class Measurement:
     """Absent where the objective does not define the measure."""
     unigram: Estimate | None
     """The add-one unigram on the same tokens; absent where the training text is not at hand."""
+    by_window: tuple[WindowSum, ...] = ()
+    """What the model's mean is made of, where that is kept: for each window its number, nats, and what to divide by."""
 
 
 @dataclass(frozen=True)
@@ -180,13 +188,21 @@ def _leave_one_out(
     windows = sample.tokens[:, 0]
     tokens = np.array([sample.windows[window][position] for window, position in sample.tokens])
     without = _measurement(key, title, Scored(np.zeros(len(tokens)), tokens, windows), unigram)
-    return replace(without, model=None)
+    return replace(without, model=None, by_window=())
 
 
 def _measurement(key: str, title: str, scored: Scored, unigram: np.ndarray | None) -> Measurement:
     ones = np.ones(len(scored.nats))
     baseline = None if unigram is None else estimate(unigram[scored.tokens], ones, scored.windows)
-    return Measurement(key, title, estimate(scored.nats, ones, scored.windows), baseline)
+    model = estimate(scored.nats, ones, scored.windows)
+    return Measurement(key, title, model, baseline, window_sums(scored.nats, ones, scored.windows))
+
+
+def window_sums(nats: np.ndarray, weights: np.ndarray, windows: np.ndarray) -> tuple[WindowSum, ...]:
+    """Return for each window that occurs its number, and the sum of nats (float [items]) and of weights in it."""
+    numbers, place = np.unique(windows, return_inverse=True)
+    sums = (np.bincount(place, weights=values).tolist() for values in (nats, weights))
+    return tuple(zip(numbers.tolist(), *sums, strict=True))
 
 
 def _joint_spans(
@@ -209,12 +225,14 @@ def _joint_spans(
     found = []
     for unit, weights in _span_weights(sample.spans).items():
         for way, title in _WAYS.items():
+            nats, windows = _way(joint, way), np.array([span.window for span in sample.spans])
             found.append(
                 Measurement(
                     f"{way}_span_nats" + ("" if unit == "span" else "_per_token"),
                     f"{title}, nats per {unit}",
-                    _span_estimate(_way(joint, way), weights, sample.spans),
-                    _span_estimate(baseline, weights, sample.spans),
+                    None if nats is None else estimate(nats, weights, windows),
+                    None if baseline is None else estimate(baseline, weights, windows),
+                    () if nats is None else window_sums(nats, weights, windows),
                 )
             )
     return found
@@ -235,10 +253,6 @@ def _span_weights(spans: Sequence[Span]) -> dict[str, np.ndarray]:
     return {"span": np.ones(len(spans)), "token": np.array([len(span.positions) for span in spans])}
 
 
-def _span_estimate(nats: np.ndarray | None, weights: np.ndarray, spans: Sequence[Span]) -> Estimate | None:
-    return None if nats is None else estimate(nats, weights, np.array([span.window for span in spans]))
-
-
 def _left_to_right(
     subject: Subject, sample: Sample, settings: EvaluationSettings, unigram: np.ndarray | None
 ) -> list[Measurement]:
@@ -254,7 +268,9 @@ def _left_to_right(
             if not possible:
                 found.append(Measurement(key, title, None, None))
                 continue
-            scored = left_to_right_nats(subject, sample.runs, remember=remember, rows=rows)
+            scored = left_to_right_nats(
+                subject, sample.runs, remember=remember, rows=rows, first=settings.first_tokens
+            )
         found.append(_measurement(key, title, scored, unigram))
     return found
 

@@ -8,11 +8,18 @@ from rich.table import Table
 from tokenizers import Tokenizer
 
 from bothways.evaluate.asking import Subject
-from bothways.evaluate.estimate import Estimate
-from bothways.evaluate.heldout import EvaluationSettings, Measurement, Sample, draw_sample, measure
+from bothways.evaluate.estimate import Estimate, estimate
+from bothways.evaluate.heldout import (
+    EvaluationSettings,
+    Measurement,
+    Sample,
+    draw_sample,
+    measure,
+    window_sums,
+)
 from bothways.evaluate.printing import lines_of
 from bothways.evaluate.windows import SPECIALS, Documents, HeldOutText
-from bothways.evaluate.words import nats_per_character, select_words
+from bothways.evaluate.words import select_words, word_nats
 
 NONE = "–"
 """What a table shows where a measure is not defined."""
@@ -49,11 +56,19 @@ def score_documents(
     text: HeldOutText,
     settings: EvaluationSettings,
     unigram: np.ndarray | None = None,
+    *,
+    by_window: bool = False,
 ) -> Score:
-    """Score a model on held-out tokens; `unigram` is what `unigram_nats` gives for the training text."""
+    """Score a model on held-out tokens; `unigram` is what `unigram_nats` gives for the training text.
+
+    `by_window` keeps what each window costs, so that models can be compared window by window.
+    """
     limit = subject.limit(settings.window)
     sample = draw_sample(text, subject.vocabulary, limit, settings)
-    return _score(subject, sample, measure(subject, sample, settings, unigram), settings)
+    found = measure(subject, sample, settings, unigram)
+    if not by_window:
+        found = [replace(item, by_window=()) for item in found]
+    return _score(subject, sample, found, settings)
 
 
 def score_texts(
@@ -71,15 +86,24 @@ def score_texts(
     score = score_documents(subject, Documents(documents), settings, unigram)
     if not settings.words:
         return score
-    estimate = None
-    if "joint spans" in subject.objective.answers:
-        words = select_words(kept, settings.words, settings.seed)
-        limit = subject.limit(settings.window)
-        estimate = nats_per_character(
-            subject, tokenizer, words, limit=limit, seed=settings.seed, rows=settings.rows
-        )
-    per_character = Measurement("word_nats_per_character", "whole words, nats per character", estimate, None)
+    per_character = replace(measure_words(subject, tokenizer, kept, settings), by_window=())
     return replace(score, measurements=[*score.measurements, per_character])
+
+
+def measure_words(
+    subject: Subject, tokenizer: Tokenizer, texts: Iterable[str], settings: EvaluationSettings
+) -> Measurement:
+    """Return the price of whole words in nats per character, which compares models of different tokenizers."""
+    key, title = "word_nats_per_character", "whole words, nats per character"
+    if "joint spans" not in subject.objective.answers:
+        return Measurement(key, title, None, None)
+    words = select_words(texts, settings.words, settings.seed)
+    limit = subject.limit(settings.window)
+    scored = word_nats(subject, tokenizer, words, limit=limit, seed=settings.seed, rows=settings.rows)
+    if scored is None:
+        return Measurement(key, title, None, None)
+    items = scored.nats, scored.characters, scored.windows
+    return Measurement(key, title, estimate(*items), None, window_sums(*items))
 
 
 def held_out_table(models: Mapping[str, Sequence[Measurement]], title: str = "held-out text") -> Table:
@@ -128,5 +152,5 @@ def _first_unigram(rows: Sequence[Measurement]) -> Estimate | None:
     return next((item.unigram for item in rows if item.unigram is not None), None)
 
 
-def _cell(estimate: Estimate | None) -> str:
-    return NONE if estimate is None else str(estimate)
+def _cell(known: Estimate | None) -> str:
+    return NONE if known is None else str(known)

@@ -30,12 +30,18 @@ class Scored:
 
 
 def left_to_right_nats(
-    subject: Subject, runs: Sequence[Sequence[np.ndarray]], *, remember: bool, rows: int
+    subject: Subject,
+    runs: Sequence[Sequence[np.ndarray]],
+    *,
+    remember: bool,
+    rows: int,
+    first: bool = True,
 ) -> Scored:
     """Score every token of `runs` (consecutive windows of one document each) given the tokens before it.
 
     With `remember`, what the encoder keeps of a window is carried into the next window of its run; all
-    windows of a run but the last must have one length. Without it every window stands alone.
+    windows of a run but the last must have one length. Without it every window stands alone. Unless `first` is set, the
+    first token of each window is not scored, even where something stands before it.
     """
     numbered: list[list[tuple[int, np.ndarray]]] = []
     number = 0
@@ -50,9 +56,23 @@ def left_to_right_nats(
     with asking(subject):
         for begin in range(0, len(numbered), rows):
             parts += _read(subject, numbered[begin : begin + rows])
-    return Scored(
+    scored = Scored(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in ("nats", "tokens", "windows"))
     )
+    return scored if first else _without_first(scored, [window for run in runs for window in run], subject)
+
+
+def _without_first(scored: Scored, windows: Sequence[np.ndarray], subject: Subject) -> Scored:
+    """Leave out the first token of each window that was scored whole; tokens of a window come in order."""
+    ordinary = [~subject.vocabulary.is_special[window] for window in windows]
+    counts = np.bincount(scored.windows, minlength=len(windows))
+    is_whole = [
+        bool(len(one)) and bool(one[0]) and count == one.sum()
+        for one, count in zip(ordinary, counts.tolist(), strict=True)
+    ]
+    _, begins = np.unique(scored.windows, return_index=True)
+    leading = begins[np.array(is_whole)[scored.windows[begins]]]
+    return Scored(*(np.delete(values, leading) for values in (scored.nats, scored.tokens, scored.windows)))
 
 
 def _read(subject: Subject, runs: Sequence[Sequence[tuple[int, np.ndarray]]]) -> list[Scored]:

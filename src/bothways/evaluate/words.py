@@ -14,7 +14,6 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from bothways.evaluate.asking import Subject
-from bothways.evaluate.estimate import Estimate, estimate
 from bothways.evaluate.joint import joint_nats
 from bothways.evaluate.windows import Span
 
@@ -65,12 +64,24 @@ def tokens_of(word: Word, tokenizer: Tokenizer) -> tuple[np.ndarray, tuple[int, 
     return np.array(encoding.ids, dtype=np.int32), positions
 
 
-def nats_per_character(
+@dataclass(frozen=True)
+class ScoredWords:
+    """Words that could be asked; every vector has one entry a word."""
+
+    nats: np.ndarray
+    """float64"""
+    characters: np.ndarray
+    """int64"""
+    windows: np.ndarray
+    """int64: the text window each word lies in."""
+
+
+def word_nats(
     subject: Subject, tokenizer: Tokenizer, words: Sequence[Word], *, limit: int, seed: int, rows: int
-) -> Estimate | None:
+) -> ScoredWords | None:
     """Score whole words; those that cannot be asked (longer than `limit`, an unknown token) are left out.
 
-    Compare two models on their `count` too: it is the number of characters scored. None where nothing was.
+    Compare two models on how many characters were scored, too. None where nothing was.
     """
     windows: list[np.ndarray] = []
     spans: list[Span] = []
@@ -87,7 +98,7 @@ def nats_per_character(
         return None
     nats = joint_nats(subject, windows, spans, orders=0, seed=seed, rows=rows).chain
     characters = np.array([word.end - word.begin for word in scored])
-    return estimate(nats, characters, np.array([word.window for word in scored]))
+    return ScoredWords(nats, characters, np.array([word.window for word in scored]))
 
 
 def _crop(tokens: np.ndarray, positions: tuple[int, ...], limit: int) -> tuple[np.ndarray, tuple[int, ...]]:

@@ -16,8 +16,15 @@ def student_interval(values: Sequence[float]) -> Interval:
     return Interval(value, value - margin, value + margin)
 
 
-def student_quantile(freedom: int) -> float:
+def student_quantile(freedom: float) -> float:
     """Return the number below which 97.5% of Student's distribution lie, for `freedom` degrees of freedom."""
     from scipy.special import stdtrit  # of all scipy the part that loads quickly, and only here
 
     return float(stdtrit(freedom, 0.975))
+
+
+def student_p(statistic: float, freedom: float) -> float:
+    """Return how often chance leaves Student's statistic at least as far from zero: the two-sided p-value."""
+    from scipy.special import stdtr
+
+    return float(2 * stdtr(freedom, -abs(statistic)))

@@ -96,7 +96,23 @@ def fine_tuning(
     full: bool,
     words: Mapping[str, Any],
 ) -> FineTuning:
-    """Return the run of one row, model and seed.
+    """Return the run of one row, model and seed; see `row_recipe`."""
+    recipe = row_recipe(name, row, files, str(model.folder), seed=seed, length=length, full=full, words=words)
+    return FineTuning(model, recipe)
+
+
+def row_recipe(
+    name: str,
+    row: Row,
+    files: Files,
+    model: str,
+    *,
+    seed: int,
+    length: int | None,
+    full: bool,
+    words: Mapping[str, Any],
+) -> TaskRecipe:
+    """Return the recipe with which a model, a folder, learns a row.
 
     `length` is the longest row, in tokens, that all models can read; longer ones are cut. `words` are settings of
     recipes: `task` and `data` change the row, all others the run.
@@ -109,12 +125,11 @@ def fine_tuning(
         data |= {"limit": MOST_RECORDS, "judged": row.judged}
     own = {part: words[part] for part in ("task", "data") if part in words}
     run = {part: value for part, value in words.items() if part not in own}
-    recipe = of_layers(
+    return of_layers(
         [
-            {"name": name, "model": str(model.folder), "tasks": {name: {"task": task, "data": data}}},
+            {"name": name, "model": model, "tasks": {name: {"task": task, "data": data}}},
             {"training": row.training},
             {"tasks": {name: own}} if own else {},
             merge(run, {"seed": seed}),
         ]
     )
-    return FineTuning(model, recipe)

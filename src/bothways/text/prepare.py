@@ -140,6 +140,20 @@ def is_prepared(folder: Path) -> bool:
     return isinstance(manifest, dict) and manifest.get("kind") == KIND
 
 
+def texts_of(data: DataSettings, *, held_out: bool) -> Iterator[str]:
+    """Yield the documents of the training part, or of the held-out one, as text.
+
+    Raises `DataError` where the text was prepared elsewhere, so that only its tokens are at hand.
+    """
+    if data.train is None or is_prepared(Path(data.train).expanduser()):
+        raise DataError(
+            f"{data.train} holds tokens alone, and the text itself is needed here; give what it was prepared from"
+        )
+    yield from (
+        document.text for is_held_out, document in _documents(data, CorpusReport()) if is_held_out == held_out
+    )
+
+
 def _refuse_inside(folder: Path, texts: list[str | None]) -> None:
     """Refuse to write among the text: what is written would be read as text the next time."""
     for text in texts:

@@ -1,11 +1,16 @@
 """Where a run goes on after an interruption, and that it is alone in its folder, whatever it trains."""
 
 import contextlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 from bothways.training import distributed, run_folder
+from bothways.training.cap import step_cap
+from bothways.training.checkpoint import STATE
 from bothways.training.distributed import Place
+from bothways.training.schedule import Budget
+from bothways.training.state import State
 
 
 def alone(folder: Path, place: Place) -> contextlib.AbstractContextManager[None]:
@@ -24,6 +29,25 @@ def where_to_go_on(folder: Path, place: Place, say: Callable[[str], None]) -> Pa
 def going_on(checkpoint: Path | None) -> list[str]:
     """Say from where a run goes on, if it does."""
     return [f"going on from {checkpoint.name}"] if checkpoint is not None else []
+
+
+def standing(folder: Path) -> State:
+    """Return where a run stood at its last checkpoint, which is not verified; at its beginning without one."""
+    saved = run_folder.complete_or_not(folder)
+    if not saved:
+        return State()
+    try:
+        numbers = json.loads((saved[-1] / STATE / "state.json").read_text(encoding="utf-8"))
+        return State(numbers["step"], numbers["tokens"], numbers["seconds"])
+    except (OSError, ValueError, KeyError):
+        return State()
+
+
+def used(folder: Path, budget: Budget) -> float:
+    """Return which share of its `budget`, which is not in epochs, a run had used up at its last checkpoint."""
+    state, cap = standing(folder), step_cap()
+    share = budget.progress(state.step, state.tokens, state.seconds)
+    return max(state.step / cap if cap else 0.0, share)
 
 
 def _found(folder: Path, place: Place, say: Callable[[str], None]) -> Path | None:

@@ -12,7 +12,6 @@ micro-batches and ranks gives exactly the gradient of one large batch.
 import contextlib
 import dataclasses
 import math
-import os
 import shlex
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -22,11 +21,12 @@ from typing import Any
 
 from bothways import runtime
 from bothways.batch import Batch
-from bothways.errors import Interrupted, NumericError, UsageError
+from bothways.errors import Interrupted, NumericError
 from bothways.formats.loader import Loader
 from bothways.model.encoder import Encoder
 from bothways.objectives.base import Objective
 from bothways.training import checkpoint, distributed, optimizer, run_folder, schedule
+from bothways.training.cap import step_cap
 from bothways.training.distributed import Place
 from bothways.training.interval import Interval
 from bothways.training.metrics import MetricsLog, Progress
@@ -35,9 +35,6 @@ from bothways.training.settings import TrainingSettings
 from bothways.training.signals import StopRequest
 from bothways.training.state import State, join_ranks, memories_of, memory_tensors, of_rank
 from bothways.training.step import Stepper
-
-STEP_CAP = "BOTHWAYS_MAX_STEPS"
-"""Environment variable: end the run after so many steps, whatever the budget (for trying things out)."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +61,14 @@ class Run:
     """On what the numbers are, in the words of the progress lines."""
     shorter: Callable[[float], Loader] | None = None
     """Returns a loader of as many rows, each a share as long; needed where the schedule has stages of the length."""
+    until: float = 1.0
+    """The share of the budget after which the run is saved and left alone; going on from there is exact as ever."""
 
 
 def train(run: Run, progress: Progress, resume_from: Path | None = None) -> State:
-    """Train until the budget, which is not in epochs, is used up or the run stops early; return where it stands then.
+    """Train until the budget, which is not in epochs, is used up or the run stops early or pauses (`Run.until`).
+
+    Returns where it stands then.
 
     `resume_from` is a checkpoint of this run, whose weights the model already has. Raises `Interrupted` after a
     signal, with everything saved, and `NumericError` when the loss stays non-finite.
@@ -94,7 +95,7 @@ class _Trainer:
         self.run, self.progress = run, progress
         self.budget = settings.budget
         self.warmup = schedule.warmup_share(settings.schedule, self.budget)
-        self.cap = _step_cap()
+        self.cap = step_cap()
         count = len(run.loader.micro_batches)
         schedule.check_batch(settings.schedule, count)
         self.stepper = Stepper(run.encoder, run.objective, settings, run.place, run.precision, count)
@@ -109,20 +110,22 @@ class _Trainer:
         settings, state = self.run.settings, self.state
         started = time.monotonic() - state.seconds
         with contextlib.closing(self._batches()) as data:
-            while not self._is_finished():
+            while not self._is_at_rest():
                 began = time.monotonic()
                 self._step(next(data))
                 now = time.monotonic()
                 self.interval.seconds += now - began
                 must_stop = self._agree(now - started, stop)
+                # By the clock nobody knows which steps are due, so a pause is judged; else it leaves no trace.
                 is_judged = self._is_finished() or self._is_due(settings.evaluate_every)
+                is_judged |= self._is_at_rest() and settings.minutes is not None
                 held_out, is_best = self._evaluate() if is_judged else ({}, False)
-                is_last = self._is_finished()
+                is_resting = self._is_at_rest()
                 if is_judged or self._is_due(settings.log_every):
                     self._report(held_out)
-                if is_last or is_best or must_stop or self._is_due(settings.save_every):
+                if is_resting or is_best or must_stop or self._is_due(settings.save_every):
                     self._save(is_best=is_best)
-                if must_stop and not is_last:
+                if must_stop and not self._is_finished():
                     raise self._interrupted(stop)
 
     def _batches(self) -> Generator[list[Batch], None, None]:
@@ -279,6 +282,9 @@ class _Trainer:
     def _is_finished(self) -> bool:
         return self._progress() >= 1.0 or self._stops_early()
 
+    def _is_at_rest(self) -> bool:
+        return self._is_finished() or self._progress() >= self.run.until
+
     def _stops_early(self) -> bool:
         limit = self.run.settings.stop_after
         return limit is not None and self.state.waiting >= limit
@@ -290,10 +296,3 @@ class _Trainer:
     def _used(self) -> float:
         """Return the share of the budget that is used up; the schedule follows it."""
         return self.budget.progress(self.state.step, self.state.tokens, self.state.seconds)
-
-
-def _step_cap() -> int | None:
-    text = os.environ.get(STEP_CAP, "")
-    if text and not (text.isdecimal() and int(text)):
-        raise UsageError(f"{STEP_CAP} is {text!r}; give a whole number of steps, or unset it")
-    return int(text) if text else None

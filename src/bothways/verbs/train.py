@@ -138,8 +138,19 @@ def compare(
     ],
     data: Data = None,
     tokens: Annotated[int | None, typer.Option(metavar="N", help="Tokens that each run reads.")] = None,
+    flops: Annotated[
+        float | None,
+        typer.Option(metavar="N", help="Or useful floating-point operations of each run, such as 1e15."),
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option(metavar="M", help="Or minutes that each run takes.")
+    ] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TASK",
+            help="Judge by a task too: NAME=FILE of labelled records, or SUITE[:ROW,ROW]=FOLDER; may be repeated.",
+        ),
     ] = None,
     seeds: Annotated[int, typer.Option(metavar="K", help="Runs of each recipe.")] = 1,
     own_tokenizers: Annotated[
@@ -152,28 +163,39 @@ def compare(
 ) -> None:
     """Train several recipes alike and compare them.
 
-    Same text, tokenizer, budget, seeds and questions; run it again to go on after an interruption.
+    Same text, tokenizer, budget, seeds and questions; one sentence for each says what the evidence supports. Run it
+    again to go on after an interruption; torchrun shares the runs out among several GPUs.
 
     \b
     bothways compare bert-tiny xlnet-tiny --data corpus/ --tokens 2000000
     bothways compare bert-mini xlnet-mini --data corpus/ --minutes 20 --seeds 3 --out comparison/
+    bothways compare bert-mini xlnet-mini --data corpus/ --flops 1e15 --seeds 3 --task sentiment=train.csv
+    bothways compare bert-mini gpt-mini --data corpus/ --tokens 50000000 --task glue:sst2=tasks/ --task blimp=tasks/
     """
     from bothways.compare.command import compare as run
-    from bothways.compare.command import foresee, planned
     from bothways.compare.contenders import split_words
+    from bothways.compare.forecast import foresee
+    from bothways.compare.plan import planned
 
     references, words = split_words(recipes)
     plan = planned(
         references,
         with_data(words, data),
         tokens=tokens,
+        flops=flops,
         minutes=minutes,
         seeds=seeds,
+        tasks=task or [],
         out=out,
         own_tokenizers=own_tokenizers,
     )
-    result = foresee(plan) if dry_run else run(plan, voice(quiet, json), quiet=quiet or json)
-    show(result, result.lines(), quiet=quiet, json=json)
+    if dry_run:
+        foreseen = foresee(plan)
+        show(foreseen, foreseen.lines(), quiet=quiet, json=json)
+        return
+    result = run(plan, voice(quiet, json), quiet=quiet or json)
+    if result is not None:
+        show(result.as_json(), result.lines(), quiet=quiet, json=json)
 
 
 def _foresee(recipe: Any, start_from: Path | None, words: Sequence[str], *, quiet: bool, json: bool) -> None:
