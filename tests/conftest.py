@@ -26,6 +26,7 @@ settings.register_profile("bothways", derandomize=True, deadline=None, database=
 settings.load_profile("bothways")
 
 MARKERS = {
+    "browser": "needs Chromium",
     "gpu": "needs a CUDA device",
     "slow": "takes more than ten seconds",
 }
