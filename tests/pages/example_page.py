@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from bothways.pages.blocks import Badge, Details, Group, Paragraph, Pictures, Section, Table
+from bothways.pages.blocks import Answers, Badge, Details, Group, Paragraph, Pictures, Section, Table
 from bothways.pages.figures import Figure, Point, Series
 from bothways.pages.page import page
 
@@ -41,7 +41,13 @@ def example(script: str = "", data: str | None = None) -> str:
     return page(
         f"A title: {NASTY}",
         Section(
-            "The answer", [Paragraph(NASTY, "lead"), Badge("holds", "yes", NASTY), Badge("no", "no", "x")]
+            "The answer",
+            [
+                Answers([(NASTY, NASTY)]),
+                Paragraph(NASTY, "lead"),
+                Badge("holds", "yes", NASTY),
+                Badge("no", "no", "x"),
+            ],
         ),
         Section(
             "Tables", [Table(["model", *"abcdefgh"], [["one", *(["a rather long cell"] * 8)]], "Caption")]

@@ -22,7 +22,7 @@ def a_figure(kind: str, **changes: object) -> Figure:
         )
         for model, y in {"BERT": 1.0, "XLNet": 2.5}.items()
     )
-    figure = Figure(kind, "How it went", "task", "nats", series, references=(("truth", 1.5),))  # type: ignore[arg-type]
+    figure = Figure(kind, "How it went", "task", "nats", series, references=(("truth", 1.5),))
     return Figure(**{**vars(figure), **changes})
 
 

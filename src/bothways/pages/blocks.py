@@ -25,6 +25,15 @@ class Table:
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ""
+    words: bool = False
+    """Whether the last column holds sentences, which are folded."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Questions, each with a sentence that answers it."""
+
+    answers: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ class Html:
     markup: Markup
 
 
-Block: TypeAlias = Paragraph | Table | Badge | Pictures | Details | Group | Html
+Block: TypeAlias = Paragraph | Table | Answers | Badge | Pictures | Details | Group | Html
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,77 @@
+"""The answer first: one sentence for each question, and the differences behind it."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from bothways.compare.results import Result
+from bothways.pages.blocks import Answers, Block, Paragraph, Section, Table
+from bothways.pages.numbers import exact
+from bothways.report.held_out import NAMES, TOKENS, UNITS, measured, picture
+from bothways.report.records import Records, Told
+from bothways.report.scores import answers as of_tasks
+from bothways.report.told import verdicts
+
+
+def answer(records: Records) -> Section | None:
+    """Return what the evidence supports; nothing where there is nothing to compare."""
+    answers = [*(records.verdicts or of_results(records.results)), *of_tasks(records)]
+    blocks: list[Block] = [Answers(answers)] if answers else []
+    if records.claims:
+        blocks += [Paragraph(_counted(records.claims), "lead"), *verdicts(records)]
+    if records.pairs:
+        blocks.append(_pairs(records.pairs))
+    return Section("The answer", blocks) if blocks else None
+
+
+def of_results(results: Sequence[Result]) -> Iterator[tuple[str, str]]:
+    """Yield for each measure who pays least and who follows, where a comparison was not judged.
+
+    No verdict: what tells recipes apart are paired differences over seeds, which `bothways compare` writes down.
+    """
+    for key in measured(results):
+        (series,) = picture(results, key).series
+        if len(series.points) < 2:
+            continue
+        best, second, *_ = sorted(series.points, key=lambda point: point.y)
+        gap = second.y - best.y
+        apart = (best.high or best.y) < (second.low or second.y)
+        seeds = len({result.seed for result in results})
+        yield (
+            NAMES[key],
+            f"{best.x} pays least, {best.y:.3f} {UNITS.get(key, TOKENS)}; {second.x} follows, {gap:.3f} more"
+            + ("" if apart else ", within the intervals")
+            + ("." if seeds > 1 else ". One seed each: this tells models apart, not recipes."),
+        )
+
+
+def _counted(claims: Sequence[Told]) -> str:
+    """Say how many sentences hold."""
+    counts = Counter(told.finding.verdict for told in claims)
+    what = {
+        "holds": "hold",
+        "does not hold here": "do not hold here",
+        "inconclusive": "stay open",
+        "preview": "are previews without a verdict",
+    }
+    said = [f"{counts[verdict]} {words}" for verdict, words in what.items() if counts[verdict]]
+    return f"Of {len(claims)} sentences that people repeat, " + ", ".join(said) + "."
+
+
+def _pairs(pairs: Sequence[Mapping[str, Any]]) -> Table:
+    """Return every pair that was compared, with whatever was written down of it."""
+    head = list(dict.fromkeys(key for pair in pairs for key in pair))
+    rows = [[_cell(pair.get(key)) for key in head] for pair in pairs]
+    return Table([key.replace("_", " ") for key in head], rows, "every pair")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool | str):
+        return str(value)
+    if isinstance(value, int | float):
+        return exact(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_cell(each)}" for key, each in value.items())
+    return "[" + ", ".join(_cell(each) for each in value) + "]"
