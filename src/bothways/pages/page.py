@@ -6,6 +6,7 @@ that no text that slipped in could ever run.
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -45,6 +46,11 @@ def page(
     )
 
 
+def worded(rows: Sequence[Sequence[str]]) -> list[bool]:
+    """Say for each column whether it holds words, which stand to the left; numbers stand to the right."""
+    return [any(cell[:1].isalpha() for cell in column) for column in zip(*rows, strict=True)]
+
+
 def _policy(script: str) -> str:
     """Say what the page may load: its own style, and its own script if it has one."""
     policy = (
@@ -71,6 +77,6 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"draw": lambda figure: Markup(draw(figure)), "numbers": table}
+    environment.globals |= {"draw": lambda figure: Markup(draw(figure)), "numbers": table, "worded": worded}
     environment.filters["kind"] = lambda block: type(block).__name__.lower()
     return environment.get_template("page.html.j2")

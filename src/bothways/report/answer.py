@@ -17,6 +17,10 @@ def answer(records: Records) -> Section | None:
     """Return what the evidence supports; nothing where there is nothing to compare."""
     answers = [*(records.verdicts or of_results(records.results)), *of_tasks(records)]
     blocks: list[Block] = [Answers(answers)] if answers else []
+    if answers and not records.verdicts and len({result.seed for result in records.results}) == 1:
+        blocks.append(
+            Paragraph("One seed each: this tells these models apart, and says nothing of recipes.", "note")
+        )
     if records.claims:
         blocks += [Paragraph(_counted(records.claims), "lead"), *verdicts(records)]
     if records.pairs:
@@ -36,12 +40,10 @@ def of_results(results: Sequence[Result]) -> Iterator[tuple[str, str]]:
         best, second, *_ = sorted(series.points, key=lambda point: point.y)
         gap = second.y - best.y
         apart = (best.high or best.y) < (second.low or second.y)
-        seeds = len({result.seed for result in results})
         yield (
             NAMES[key],
             f"{best.x} pays least, {best.y:.3f} {UNITS.get(key, TOKENS)}; {second.x} follows, {gap:.3f} more"
-            + ("" if apart else ", within the intervals")
-            + ("." if seeds > 1 else ". One seed each: this tells models apart, not recipes."),
+            + ("." if apart else ", which is within the intervals: not enough evidence."),
         )
 
 

@@ -56,7 +56,8 @@ def _to_reach(curves: Mapping[str, Sequence[Sequence[Moment]]], title: str) -> l
         )
         rows.append([name, *cells, f"{ends[name]:.3f}"])
     intro = f"{title}: what each needed until it first reached {ends[worst]:.3f}, where {worst} ended."
-    return [Paragraph(intro), Table(["recipe", "tokens", "minutes", "at the end"], rows)]
+    table = Table(["recipe", "tokens", "minutes", "at the end"], rows)
+    return [Paragraph(intro), table]
 
 
 def _pictures(records: Records) -> list[Figure]:

@@ -26,7 +26,9 @@ def held_out(records: Records) -> Section | None:
     keys = measured(records.results)
     if not keys:
         return None
-    note = f"Lower is better. {records.results[0].score.note()}. {_margins(records.results)}"
+    score = records.results[0].score
+    drawn = f"drawn from {score.tokens:,} tokens in windows of at most {score.window}"
+    note = f"Lower is better; {drawn}. {_margins(records.results)}"
     blocks: list[Block] = [Paragraph(note, "note"), Pictures([picture(records.results, key) for key in keys])]
     head = ["recipe", *(f"{NAMES[key]}" for key in keys)]
     rows = [
@@ -75,8 +77,8 @@ def point_of(name: str, seeds: Sequence[Estimate]) -> Point:
 def _margins(results: Sequence[Result]) -> str:
     seeds = {result.seed for result in results}
     if len(seeds) == 1:
-        return "One seed each: the intervals tell these models apart, not their recipes."
-    return f"Means of {len(seeds)} seeds; intervals are over seeds."
+        return "The 95% intervals are over windows of text, of one seed."
+    return f"Means of {len(seeds)} seeds, with 95% intervals over them."
 
 
 def _items(results: Sequence[Result], key: str) -> list[Measurement]:

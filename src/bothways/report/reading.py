@@ -62,7 +62,7 @@ def _comparison(folder: Path) -> Records:
         pairs=tuple(judged.get("pairs", ())),
         fills=_fills(folder, judged),
         facts=tuple((name, judged[name]) for name in FACTS if judged.get(name)),
-        runs=_runs_of({(result.recipe, result.seed) for result in known}, folder),
+        runs=tuple(run for result in known if (run := _run_of(result, folder)) is not None),
     )
 
 
@@ -70,7 +70,17 @@ def _evaluation(folder: Path) -> Records:
     lines = _lines(folder / evaluation.RESULTS)
     if "task" not in next(lines, {}):
         return Records()
-    return Records(tasks=tuple(evaluation.read_results(folder / evaluation.RESULTS)))
+    cells = sorted(folder.glob("*/*/*/recipe.yaml"))
+    return Records(
+        tasks=tuple(evaluation.read_results(folder / evaluation.RESULTS)),
+        cells=tuple(_cell(path.parent) for path in cells if _is_run(path.parent)),
+    )
+
+
+def _cell(folder: Path) -> Run:
+    """Return the fine-tuning of a model to a task, whose folder is called after both: MODEL/TASK/seed-1."""
+    model, task = folder.parent.parent.name, folder.parent.name
+    return replace(_read_run(folder), name=f"{model}, {task}")
 
 
 def _claims(folder: Path) -> Records:
@@ -84,16 +94,22 @@ def _claims(folder: Path) -> Records:
 
 
 def _run(folder: Path) -> Records:
-    if not ((folder / "metrics.jsonl").exists() and (folder / "recipe.yaml").exists()):
+    if not _is_run(folder):
         return Records()
     return Records(runs=(replace(_read_run(folder), name=folder.resolve().name),))
 
 
-def _runs_of(wanted: set[tuple[str, int]], folder: Path) -> tuple[Run, ...]:
-    """Return the run folders of a comparison, wherever below it they lie, in the order of their paths."""
-    paths = sorted([*folder.glob("*/metrics.jsonl"), *folder.glob("*/*/metrics.jsonl")])
-    runs = (_read_run(path.parent) for path in paths if path.with_name("recipe.yaml").exists())
-    return tuple(run for run in runs if (run.name, run.seed) in wanted)
+def _run_of(result: comparison.Result, folder: Path) -> Run | None:
+    """Return what is left of the run of a result: in the folder of its name and seed, or where its checkpoint lay."""
+    named = folder / result.recipe.replace("/", "-") / f"seed-{result.seed}"
+    for place in (named, folder / Path(result.checkpoint).parent.parent.name):
+        if _is_run(place):
+            return replace(_read_run(place), name=result.recipe, seed=result.seed)
+    return None
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / "metrics.jsonl").exists() and (folder / "recipe.yaml").exists()
 
 
 def _read_run(folder: Path) -> Run:

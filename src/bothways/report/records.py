@@ -68,6 +68,9 @@ class Records:
     """Of an evaluation, or of fine-tuned runs."""
     claims: tuple[Told, ...] = ()
     runs: tuple[Run, ...] = ()
+    """Whose learning is shown."""
+    cells: tuple[Run, ...] = ()
+    """Fine-tunings of an evaluation, whose settings are shown."""
 
     def __add__(self, other: Self) -> "Records":
         return Records(

@@ -1,11 +1,13 @@
 """Everything needed to do it again: settings, versions, hardware, budget."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bothways.pages.blocks import Block, Details, Group, Paragraph, Section, Table
 from bothways.report.records import Records, Run, by_name
+
+WORDS = {"None": "none", "True": "yes", "False": "no"}
 
 
 def reproduce(records: Records) -> Section | None:
@@ -21,15 +23,27 @@ def _facts(records: Records) -> Iterator[Block]:
 
 
 def _environments(records: Records) -> Iterator[Block]:
-    """Yield versions and hardware, each once, with the runs that had them."""
-    found: dict[str, tuple[list[list[str]], list[str]]] = {}
-    for run in records.runs:
-        rows = [row for row in flat(run.environment) if row[0] not in ("parameters",)]
-        found.setdefault(repr(rows), (rows, []))[1].append(f"{run.name}, seed {run.seed}")
-    for rows, whose in found.values():
-        if rows:
-            who = "all runs" if len(found) == 1 else "; ".join(whose)
-            yield Group(f"Versions and machine of {who}", [Table(["what", "value"], rows, words=True)])
+    """Yield versions and hardware: what all runs share, then what they do not, with whose it is."""
+    values: dict[str, dict[str, list[str]]] = {}
+    runs = [run for run in (*records.runs, *records.cells) if run.environment]
+    for run in runs:
+        for name, value in flat(run.environment):
+            values.setdefault(name, {}).setdefault(value, []).append(f"{run.name}, seed {run.seed}")
+    shared = {name: next(iter(each)) for name, each in values.items() if _all_agree(each, len(runs))}
+    if shared:
+        yield Group("Versions and machine", [Table(["what", "value"], list(shared.items()), words=True)])
+    rows = [
+        [name, value, "; ".join(whose)]
+        for name, each in values.items()
+        if name not in shared
+        for value, whose in each.items()
+    ]
+    if rows:
+        yield Group("What differs between runs", [Table(["what", "value", "of"], rows, words=True)])
+
+
+def _all_agree(values: Mapping[str, Sequence[str]], runs: int) -> bool:
+    return len(values) == 1 and all(len(whose) == runs for whose in values.values())
 
 
 def _settings(records: Records) -> Iterator[Block]:
@@ -64,5 +78,5 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> list[list[str]]:
         elif isinstance(value, list | tuple):
             rows.append([prefix + str(key), ", ".join(map(str, value)) or "none"])
         else:
-            rows.append([prefix + str(key), "none" if value is None else str(value)])
+            rows.append([prefix + str(key), WORDS.get(str(value), str(value))])
     return rows

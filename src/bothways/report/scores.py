@@ -34,14 +34,11 @@ def answers(records: Records) -> Iterator[tuple[str, str]]:
         first = next(iter(line.scores))
         for name, each in line.differences.items():
             difference = each.comparison.difference
-            size = f"{_points(difference)} × 100 in {line.metric}"
-            p = f"p = {each.p_value:.2g} after Holm's correction"
             over = "one seed" if line.seeds == 1 else f"{line.seeds} seeds"
-            if each.p_value >= SURE:
-                yield line.row, f"Not enough evidence: {name} less {first} is {size} ({over}, {p})."
-            else:
-                better = "above" if difference.value > 0 else "below"
-                yield line.row, f"{name} scores {better} {first}: {size} ({over}, {p})."
+            size = f"{_points(difference)} in {line.metric} × 100, {over}"
+            higher = "higher" if difference.value > 0 else "lower"
+            verdict = f"{name} scores {higher} than {first}" if each.p_value < SURE else "Not enough evidence"
+            yield line.row, f"{verdict}: {name} less {first} is {size}, Holm p = {each.p_value:.2g}."
 
 
 def _picture(lines: Sequence[Line]) -> Figure:
