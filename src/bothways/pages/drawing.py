@@ -131,5 +131,5 @@ def _height(figure: Figure) -> float:
     if figure.kind == "matrix":
         return 80 + 36 * len(figure.series)
     if figure.kind == "intervals":
-        return 70 + legend + rows * max(26, 14 * len(figure.series))
+        return 70 + legend + rows * max(24 + 24 // rows, 14 * len(figure.series))
     return 270 + legend

@@ -34,7 +34,8 @@ def of_results(results: Sequence[Result]) -> Iterator[tuple[str, str]]:
     No verdict: what tells recipes apart are paired differences over seeds, which `bothways compare` writes down.
     """
     for key in measured(results):
-        (series,) = picture(results, key).series
+        shown = picture(results, key)
+        (series,) = shown.series
         if len(series.points) < 2:
             continue
         best, second, *_ = sorted(series.points, key=lambda point: point.y)
@@ -43,6 +44,7 @@ def of_results(results: Sequence[Result]) -> Iterator[tuple[str, str]]:
         yield (
             NAMES[key],
             f"{best.x} pays least, {best.y:.3f} {UNITS.get(key, TOKENS)}; {second.x} follows, {gap:.3f} more"
+            + "".join(f" (the {name} pays {nats:.3f})" for name, nats in shown.references)
             + ("." if apart else ", which is within the intervals: not enough evidence."),
         )
 

@@ -68,8 +68,12 @@ def report(folders: Sequence[Path]) -> str:
 
 def render(records: Records) -> str:
     """Return the page of records: the same ones give the same page."""
-    sections = [found for section in SECTIONS if (found := section(records)) is not None]
-    return page(title(records), *sections, lead=lead(records))
+    return page(title(records), *sections(records), lead=lead(records))
+
+
+def sections(records: Records) -> list[Section]:
+    """Return the sections that there are records for."""
+    return [found for section in SECTIONS if (found := section(records)) is not None]
 
 
 def title(records: Records) -> str:

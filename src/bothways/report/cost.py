@@ -1,6 +1,7 @@
 """What it took: parameters, speed, memory, and how much until a given quality was reached."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import mean, median
 from typing import Any
 
@@ -18,16 +19,57 @@ NONE = "–"
 
 def cost(records: Records) -> Section | None:
     """Return speed and memory of the compared runs, and what a given quality cost each."""
-    blocks: list[Block] = []
+    goals = list(same_quality(records.runs))
+    figures = [*_pictures(records), *(goal.figure() for goal in goals)]
+    blocks: list[Block] = [Pictures(figures)] if figures else []
     if records.results:
-        blocks += [Pictures(_pictures(records)), _sizes(records)]
-    blocks += quality(records.runs)
+        blocks.append(_sizes(records))
+    for goal in goals:
+        blocks += [Paragraph(goal.sentence()), goal.table()]
     return Section("Cost", blocks) if blocks else None
 
 
-def quality(runs: Sequence[Run]) -> list[Block]:
-    """Return what each recipe paid until it was as good as the worst one ended."""
-    blocks: list[Block] = []
+@dataclass(frozen=True)
+class Goal:
+    """A quality that all recipes reached: where the worst of them ended."""
+
+    title: str
+    """Of the held-out number."""
+    worst: str
+    """The recipe that sets it."""
+    ends: Mapping[str, float]
+    """Recipe -> its last number, the mean over seeds."""
+    reached: Mapping[str, tuple[float, float] | None]
+    """Recipe -> tokens and minutes until each seed was first there, means over seeds; none where one never was."""
+
+    @property
+    def value(self) -> float:
+        return self.ends[self.worst]
+
+    def sentence(self) -> str:
+        """Say what the table shows."""
+        return f"{self.title}: what each needed until it first reached {self.value:.3f}, where {self.worst} ended."
+
+    def table(self) -> Table:
+        """Return a row a recipe."""
+        rows = [
+            [
+                name,
+                *([NONE, NONE] if cost is None else [brief(cost[0]), f"{cost[1]:.1f}"]),
+                f"{self.ends[name]:.3f}",
+            ]
+            for name, cost in self.reached.items()
+        ]
+        return Table(["recipe", "tokens", "minutes", "at the end"], rows)
+
+    def figure(self) -> Figure:
+        """Return the minutes as bars."""
+        minutes = {name: cost[1] for name, cost in self.reached.items() if cost is not None}
+        return _bars(f"Time to the same quality: {self.value:.3f}, {self.title}", "minutes", minutes)
+
+
+def same_quality(runs: Sequence[Run]) -> Iterator[Goal]:
+    """Yield what each recipe paid until it was as good as the worst one ended, for each held-out number."""
     for key, title in NAMES.items():
         found = {
             name: [moments(run, key) for run in seeds if deciding(run) == key]
@@ -35,33 +77,28 @@ def quality(runs: Sequence[Run]) -> list[Block]:
         }
         curves = {name: seeds for name, seeds in found.items() if any(seeds) and all(seeds)}
         if len(curves) > 1:
-            blocks += _to_reach(curves, title)
-    return blocks
+            yield _goal(curves, title)
 
 
-def _to_reach(curves: Mapping[str, Sequence[Sequence[Moment]]], title: str) -> list[Block]:
+def _goal(curves: Mapping[str, Sequence[Sequence[Moment]]], title: str) -> Goal:
     ends = {name: mean(seed[-1].value for seed in seeds) for name, seeds in curves.items()}
     worst = max(ends, key=lambda name: ends[name])
-    rows = []
-    for name, seeds in curves.items():
-        firsts = [next((each for each in seed if each.value <= ends[worst]), None) for seed in seeds]
-        reached = [each for each in firsts if each is not None]
-        cells = (
-            [NONE, NONE]
-            if len(reached) < len(firsts)
-            else [
-                brief(mean(each.tokens for each in reached)),
-                f"{mean(each.minutes for each in reached):.1f}",
-            ]
-        )
-        rows.append([name, *cells, f"{ends[name]:.3f}"])
-    intro = f"{title}: what each needed until it first reached {ends[worst]:.3f}, where {worst} ended."
-    table = Table(["recipe", "tokens", "minutes", "at the end"], rows)
-    return [Paragraph(intro), table]
+    return Goal(title, worst, ends, {name: _reach(seeds, ends[worst]) for name, seeds in curves.items()})
+
+
+def _reach(seeds: Sequence[Sequence[Moment]], value: float) -> tuple[float, float] | None:
+    """Return the mean tokens and minutes until each seed was first as good as `value`; none where one never was."""
+    firsts = [next((each for each in seed if each.value <= value), None) for seed in seeds]
+    reached = [each for each in firsts if each is not None]
+    if len(reached) < len(firsts):
+        return None
+    return mean(each.tokens for each in reached), mean(each.minutes for each in reached)
 
 
 def _pictures(records: Records) -> list[Figure]:
     """Return speed, and memory where it is known, a row a recipe."""
+    if not records.results:
+        return []
     speeds = {
         name: [each.tokens_per_second for each in seeds] for name, seeds in by_name(records.results).items()
     }

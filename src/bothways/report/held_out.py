@@ -16,6 +16,16 @@ NAMES = {key: heading.replace("\n", " ") for key, heading in COLUMNS.items()} | 
     "word_nats_per_character": "whole words",
 }
 """Key of a measurement -> what it is called."""
+MEANINGS = {
+    "leave_one_out_nats": "A token, given all others of its window.",
+    "independent_span_nats_per_token": "Two to four whole words, each given the text around them alone.",
+    "chain_span_nats_per_token": "The same words jointly: each is also given those before it.",
+    "left_to_right_nats": "A token, given those before it.",
+    "left_to_right_memory_nats": "The same, with the memory of earlier windows.",
+    "orders_span_nats_per_token": "Two to four whole words jointly, in random orders.",
+    "word_nats_per_character": "Whole words given the text around them; tokenizers of any kind compare.",
+}
+"""Key of a measurement -> what is predicted from what."""
 UNITS = {"word_nats_per_character": "nats per character"}
 TOKENS = "nats per token"
 
@@ -60,6 +70,7 @@ def picture(results: Sequence[Result], key: str) -> Figure:
         UNITS.get(key, TOKENS),
         (Series(NAMES[key], tuple(points)),),
         references=(("unigram", unigrams.pop()),) if len(unigrams) == 1 else (),
+        note=MEANINGS[key],
     )
 
 
