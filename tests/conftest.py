@@ -1,7 +1,9 @@
 """What holds in every test: no network, at most two threads, and a reason for everything that is skipped."""
 
+import importlib.util
 import ipaddress
 import os
+import shutil
 import socket
 from typing import Any
 
@@ -25,6 +27,8 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 settings.register_profile("bothways", derandomize=True, deadline=None, database=None)
 settings.load_profile("bothways")
 
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+"""What the system may call it."""
 MARKERS = {
     "browser": "needs Chromium",
     "gpu": "needs a CUDA device",
@@ -47,6 +51,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if not torch.cuda.is_available():
             pytest.skip("there is no CUDA device here")
+    if item.get_closest_marker("browser") and (missing := what_a_browser_lacks()):
+        pytest.skip(f"{missing} is not installed here, so pages are not tried in a browser")
+
+
+def what_a_browser_lacks() -> str | None:
+    """Return what is missing for tests in a browser, nothing where all is there."""
+    if importlib.util.find_spec("playwright") is None:
+        return "playwright"
+    return None if any(map(shutil.which, CHROMIUM)) else "Chromium"
 
 
 @pytest.fixture(autouse=True)
