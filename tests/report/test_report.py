@@ -25,7 +25,8 @@ from bothways.report.cost import same_quality
 from bothways.report.curves import curves
 from bothways.report.fills import sentence
 from bothways.report.records import Fill, Records
-from bothways.report.reproduce import flat
+from bothways.report.scores import answers
+from bothways.report.written import cell, flat
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +101,16 @@ def test_judged_results_say_what_was_judged(whole: str) -> None:
     assert "pays least" not in whole
 
 
-def test_a_task_is_answered_with_its_difference_and_its_p_value(whole: str) -> None:
-    assert "XLNet scores lower than BERT: XLNet less BERT is −35.0" in whole
-    assert re.search(r"in accuracy × 100, 3 seeds, Holm p = 0\.\d+", whole)
+def test_a_task_is_answered_with_its_difference_and_its_p_value() -> None:
+    ((task, sentence),) = answers(everything().tasks)
+    assert task == "sst2"
+    assert sentence.startswith("XLNet scores lower than BERT: XLNet less BERT is −35.0")
+    assert re.search(r"in accuracy × 100, 3 seeds, Holm p = 0\.\d+", sentence)
+
+
+def test_a_task_that_a_comparison_judged_is_answered_once(whole: str) -> None:
+    assert "XLNet less BERT" not in whole
+    assert "XLNet less BERT" in render(Records(tasks=everything().tasks))
 
 
 def test_curves_are_means_over_seeds_with_bands() -> None:
@@ -145,7 +153,7 @@ def test_what_was_never_reached_has_no_cost() -> None:
 
 def test_memory_is_shown_where_all_results_say_it() -> None:
     results = (a_result("BERT", 1, 5.0), a_result("XLNet", 1, 4.0))
-    lines = [{"recipe": "BERT", "peak_memory": 2**20}, {"recipe": "XLNet", "peak_memory": 3 * 2**20}]
+    lines = [{"recipe": "BERT", "memory": 2**20}, {"recipe": "XLNet", "memory": 3 * 2**20}]
     assert "3 MiB" in render(Records(results=results, extras=tuple(lines)))
     assert "MiB" not in render(Records(results=results, extras=(lines[0], {"recipe": "XLNet"})))
 
@@ -184,6 +192,11 @@ def test_facts_inside_facts_are_named_by_both() -> None:
         ["a.c", "1, 2"],
         ["d", "yes"],
     ]
+
+
+def test_whatever_a_record_holds_becomes_a_cell() -> None:
+    assert cell({"value": 1.5, "low": 1, "high": 2}) == "1.5000 [1, 2]"
+    assert [cell(each) for each in (None, True, "a", [1, 2], {"b": 3})] == ["none", "yes", "a", "1, 2", "b 3"]
 
 
 def test_one_page_takes_records_of_every_kind(tmp_path: Path) -> None:

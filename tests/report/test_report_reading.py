@@ -7,6 +7,7 @@ from report.small_records import (
     FILLS,
     a_claim,
     a_run,
+    a_task_result,
     write_claims,
     write_comparison,
     write_evaluation,
@@ -14,6 +15,7 @@ from report.small_records import (
 )
 
 from bothways.errors import DataError, UsageError
+from bothways.finetuning.results import write_results as write_task_results
 from bothways.report import read
 from bothways.report.records import Records
 
@@ -49,6 +51,20 @@ def test_a_comparison_without_a_judgement_is_read_all_the_same(tmp_path: Path) -
     (tmp_path / "comparison.json").unlink()
     assert len(read(tmp_path).results) == 2
     assert not read(tmp_path).verdicts
+
+
+def test_models_of_an_earlier_comparison_in_the_same_folder_are_left_out(tmp_path: Path) -> None:
+    write_comparison(tmp_path, compared=[["XLNet", 1]], verdicts=[{"question": {"about": "for a token"}}])
+    found = read(tmp_path)
+    assert [result.recipe for result in found.results] == [run.name for run in found.runs] == ["XLNet"]
+    assert [line["recipe"] for line in found.extras] == ["XLNet"]
+    assert found.verdicts == (("for a token", ""),)
+
+
+def test_the_tasks_of_a_comparison_are_read_beside_it(tmp_path: Path) -> None:
+    write_comparison(tmp_path)
+    write_task_results(tmp_path / "tasks.jsonl", [a_task_result("XLNet", 1, 20)])
+    assert [result.model for result in read(tmp_path).tasks] == ["XLNet"]
 
 
 def test_an_evaluation_brings_scores_and_the_settings_of_its_cells(tmp_path: Path) -> None:

@@ -1,21 +1,21 @@
 """The answer first: one sentence for each question, and the differences behind it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from bothways.compare.results import Result
-from bothways.pages.blocks import Answers, Block, Paragraph, Section, Table
-from bothways.pages.numbers import exact
+from bothways.finetuning.results import TaskResult
+from bothways.pages.blocks import Answers, Block, Paragraph, Section
 from bothways.report.held_out import NAMES, TOKENS, UNITS, measured, picture
 from bothways.report.records import Records, Told
 from bothways.report.scores import answers as of_tasks
 from bothways.report.told import verdicts
+from bothways.report.written import table_of
 
 
 def answer(records: Records) -> Section | None:
     """Return what the evidence supports; nothing where there is nothing to compare."""
-    answers = [*(records.verdicts or of_results(records.results)), *of_tasks(records)]
+    answers = [*(records.verdicts or of_results(records.results)), *of_tasks(_unjudged(records))]
     blocks: list[Block] = [Answers(answers)] if answers else []
     if answers and not records.verdicts and len({result.seed for result in records.results}) == 1:
         blocks.append(
@@ -24,8 +24,14 @@ def answer(records: Records) -> Section | None:
     if records.claims:
         blocks += [Paragraph(_counted(records.claims), "lead"), *verdicts(records)]
     if records.pairs:
-        blocks.append(_pairs(records.pairs))
+        blocks.append(table_of(records.pairs, "every pair"))
     return Section("The answer", blocks) if blocks else None
+
+
+def _unjudged(records: Records) -> tuple[TaskResult, ...]:
+    """Return the scores that no verdict of a comparison speaks of already."""
+    judged = {result.recipe for result in records.results} if records.verdicts else set()
+    return tuple(result for result in records.tasks if result.model not in judged)
 
 
 def of_results(results: Sequence[Result]) -> Iterator[tuple[str, str]]:
@@ -60,22 +66,3 @@ def _counted(claims: Sequence[Told]) -> str:
     }
     said = [f"{counts[verdict]} {words}" for verdict, words in what.items() if counts[verdict]]
     return f"Of {len(claims)} sentences that people repeat, " + ", ".join(said) + "."
-
-
-def _pairs(pairs: Sequence[Mapping[str, Any]]) -> Table:
-    """Return every pair that was compared, with whatever was written down of it."""
-    head = list(dict.fromkeys(key for pair in pairs for key in pair))
-    rows = [[_cell(pair.get(key)) for key in head] for pair in pairs]
-    return Table([key.replace("_", " ") for key in head], rows, "every pair")
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, bool | str):
-        return str(value)
-    if isinstance(value, int | float):
-        return exact(value)
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_cell(each)}" for key, each in value.items())
-    return "[" + ", ".join(_cell(each) for each in value) + "]"

@@ -12,7 +12,7 @@ from bothways.pages.numbers import brief
 from bothways.report.curves import NAMES, Moment, deciding, moments
 from bothways.report.records import Records, Run, by_name
 
-MEMORY = "peak_memory"
+MEMORY = "memory"
 """What a result calls the most bytes that its run held, where it says so."""
 NONE = "–"
 

@@ -21,6 +21,8 @@ from bothways.training.metrics import read_metrics
 
 FINDINGS = "findings.jsonl"
 COMPARISON = "comparison.json"
+TASKS = "tasks.jsonl"
+"""Of a comparison: its models on tasks."""
 FACTS = ("budget", "contamination", "environment")
 """Parts of `comparison.json` that are shown as they are."""
 
@@ -51,19 +53,27 @@ def _comparison(folder: Path) -> Records:
     if not lines or "recipe" not in lines[0]:
         return Records()
     judged = _object(folder / COMPARISON)
-    verdicts = (
-        (str(each.get("question", "")), str(each.get("sentence", ""))) for each in judged.get("verdicts", ())
-    )
-    known = comparison.read_results(folder)
+    results = comparison.read_results(folder)
+    tasks = evaluation.read_results(folder / TASKS)
+    # Both files may hold models of earlier comparisons in the same folder.
+    compared = {(name, seed) for name, seed in judged.get("compared", ())}
+    known = [result for result in results if not compared or (result.recipe, result.seed) in compared]
     return Records(
         results=tuple(known),
-        extras=tuple(lines),
-        verdicts=tuple(verdicts),
+        extras=tuple(line for line in lines if not compared or (line["recipe"], line["seed"]) in compared),
+        tasks=tuple(each for each in tasks if not compared or (each.model, each.seed) in compared),
+        verdicts=tuple((_asked(each), str(each.get("sentence", ""))) for each in judged.get("verdicts", ())),
         pairs=tuple(judged.get("pairs", ())),
         fills=_fills(folder, judged),
         facts=tuple((name, judged[name]) for name in FACTS if judged.get(name)),
         runs=tuple(run for result in known if (run := _run_of(result, folder)) is not None),
     )
+
+
+def _asked(verdict: Mapping[str, Any]) -> str:
+    """Return the question of a verdict in words."""
+    question = verdict.get("question", "")
+    return str(question.get("about", "") if isinstance(question, Mapping) else question)
 
 
 def _evaluation(folder: Path) -> Records:

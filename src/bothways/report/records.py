@@ -62,7 +62,7 @@ class Records:
     pairs: tuple[Mapping[str, Any], ...] = ()
     """The differences behind them."""
     fills: tuple[Fill, ...] = ()
-    facts: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    facts: tuple[tuple[str, Mapping[str, Any] | Sequence[Mapping[str, Any]]], ...] = ()
     """What else a comparison wrote down, by name: budget, contamination, environment."""
     tasks: tuple[TaskResult, ...] = ()
     """Of an evaluation, or of fine-tuned runs."""

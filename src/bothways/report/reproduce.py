@@ -2,12 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from bothways.pages.blocks import Block, Details, Group, Paragraph, Section, Table
 from bothways.report.records import Records, Run, by_name
-
-WORDS = {"None": "none", "True": "yes", "False": "no"}
+from bothways.report.written import flat, table_of
 
 
 def reproduce(records: Records) -> Section | None:
@@ -19,7 +17,12 @@ def reproduce(records: Records) -> Section | None:
 def _facts(records: Records) -> Iterator[Block]:
     """Yield what a comparison wrote down of itself, such as its budget."""
     for name, facts in records.facts:
-        yield Group(name.capitalize(), [Table(["what", "value"], flat(facts), words=True)])
+        table = (
+            Table(["what", "value"], flat(facts), words=True)
+            if isinstance(facts, Mapping)
+            else table_of(facts)
+        )
+        yield Group(name.capitalize(), [table])
 
 
 def _environments(records: Records) -> Iterator[Block]:
@@ -67,16 +70,3 @@ def _settings(records: Records) -> Iterator[Block]:
 
 def _seedless(run: Run) -> str:
     return re.sub(r"^seed: .*$", "", run.settings, count=1, flags=re.MULTILINE)
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> list[list[str]]:
-    """Return name and value of each fact; those inside others are named `outer.inner`."""
-    rows: list[list[str]] = []
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            rows += flat(value, f"{prefix}{key}.")
-        elif isinstance(value, list | tuple):
-            rows.append([prefix + str(key), ", ".join(map(str, value)) or "none"])
-        else:
-            rows.append([prefix + str(key), WORDS.get(str(value), str(value))])
-    return rows

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from bothways.finetuning.results import TaskResult
 from bothways.metrics.interval import Interval
 from bothways.pages.blocks import Block, Paragraph, Pictures, Section, Table
 from bothways.pages.figures import Figure, Point, Series
@@ -28,9 +29,9 @@ def scores(records: Records) -> Section | None:
     return Section("Tasks", blocks)
 
 
-def answers(records: Records) -> Iterator[tuple[str, str]]:
+def answers(tasks: Sequence[TaskResult]) -> Iterator[tuple[str, str]]:
     """Yield for each task what the scores of two models support; nothing where there is one model only."""
-    for line in summarise(records.tasks, {}) if records.tasks else []:
+    for line in summarise(tasks, {}) if tasks else []:
         first = next(iter(line.scores))
         for name, each in line.differences.items():
             difference = each.comparison.difference
