@@ -16,13 +16,14 @@ demo: $(VENV)/.core ## pretrain a small BERT and a small XLNet on text every mac
 	$(BIN)/bothways demo
 
 test: $(VENV)/.dev ## run the tests, on as many as four processors; choose with ARGS="-k recipe"
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal -m "not browser" $(ARGS)
 
-check: $(VENV)/.dev ## format, lint, types and the floors of the house; changes no file
+check: $(VENV)/.dev ## format, lint, types, the floors of the house, and pages in Chromium; changes no file
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -m browser tests/explain tests/pages
 
 docs: $(VENV)/.dev ## write what the pages in docs/ repeat of the code anew
 	$(BIN)/python docs/generate.py

@@ -7,15 +7,18 @@ import pytest
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
+def found():
+    """Return where the system's Chromium is, or nothing."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
 @pytest.fixture(scope="session")
 def browser():
-    """Start Chromium once; tests that need it are skipped where it is missing."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        pytest.skip("there is no Chromium here")
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
+    """Start Chromium once; tests with the marker `browser` run only where it and playwright are."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=found(), args=["--no-sandbox"])
         yield chromium
         chromium.close()
 

@@ -1,10 +1,12 @@
 """What holds in every test: no network, at most two threads, and a reason for everything that is skipped."""
 
+import importlib.util
 import ipaddress
 import os
 import socket
 from typing import Any
 
+import chromium
 import pytest
 from chromium import browser as browser
 from chromium import open_page as open_page
@@ -28,8 +30,8 @@ settings.register_profile("bothways", derandomize=True, deadline=None, database=
 settings.load_profile("bothways")
 
 MARKERS = {
-    "gpu": "needs a CUDA device",
     "browser": "needs Chromium",
+    "gpu": "needs a CUDA device",
     "slow": "takes more than ten seconds",
 }
 
@@ -49,6 +51,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if not torch.cuda.is_available():
             pytest.skip("there is no CUDA device here")
+    if item.get_closest_marker("browser") and (missing := what_a_browser_lacks()):
+        pytest.skip(f"{missing} is not installed here, so pages are not tried in a browser")
+
+
+def what_a_browser_lacks() -> str | None:
+    """Return what is missing for tests in a browser, nothing where all is there."""
+    if importlib.util.find_spec("playwright") is None:
+        return "playwright"
+    return None if chromium.found() else "Chromium"
 
 
 @pytest.fixture(autouse=True)

@@ -5,14 +5,19 @@ the same held-out modules. The sizes are chosen so that two processor cores get 
 (docs/lab-notes.md tells how); on real text, use the real recipes.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bothways import files
+from bothways.compare.results import Result, parameters, speed, write_results
 from bothways.evaluate import Filled, Score, lines_of, score_documents, unigram_nats
 from bothways.evaluate.score import held_out_table
 from bothways.pretrain import Pretrained, next_folder, prepared_text, pretrain
 from bothways.recipe import Recipe, resolve
+from bothways.report import write
+from bothways.report.reading import COMPARISON
+from bothways.report.records import Fill
 from bothways.trained import fill, load
 
 RECIPES = {"BERT": "demo-bert", "XLNet": "demo-xlnet"}
@@ -26,6 +31,8 @@ class Demo:
     runs: dict[str, Pretrained]
     scores: dict[str, Score]
     fills: dict[str, list[Filled]]
+    report: Path
+    """The page that shows all of it."""
 
     def lines(self) -> list[str]:
         """Return the held-out table, the filled sentences, and where the models are."""
@@ -39,7 +46,7 @@ class Demo:
             lines.append("")
         lines.append("Each model is a folder that transformers loads:")
         lines += [f"  {name:<5} {run.checkpoint}" for name, run in self.runs.items()]
-        return lines
+        return [*lines, "", f"report: {self.report}"]
 
 
 def demo(out: Path | None = None, words: Sequence[str] = (), *, quiet: bool = False) -> Demo:
@@ -47,10 +54,35 @@ def demo(out: Path | None = None, words: Sequence[str] = (), *, quiet: bool = Fa
     folder = out or next_folder("demo")
     recipes = {name: resolve(recipe, words) for name, recipe in RECIPES.items()}
     runs = {name: pretrain(recipe, folder / name.lower(), quiet=quiet) for name, recipe in recipes.items()}
-    return Demo(
-        runs,
-        {name: _score(recipes[name], run) for name, run in runs.items()},
-        {name: [fill(run.checkpoint, sentence) for sentence in SENTENCES] for name, run in runs.items()},
+    scores = {name: _score(recipes[name], run) for name, run in runs.items()}
+    fills = {name: [fill(run.checkpoint, sentence) for sentence in SENTENCES] for name, run in runs.items()}
+    record(folder, [_result(name, recipes[name], runs[name], scores[name]) for name in runs], fills)
+    return Demo(runs, scores, fills, write(folder))
+
+
+def record(folder: Path, results: Sequence[Result], fills: Mapping[str, Sequence[Filled]]) -> None:
+    """Write down what a report reads: the records of a comparison, and the best filling of each sentence."""
+    write_results(folder, results)
+    found = [
+        Fill(sentence, name, best.texts, best.probability)
+        for name, filled in fills.items()
+        for sentence, best in zip(SENTENCES, (each.joint[0] for each in filled), strict=True)
+    ]
+    files.write_json(folder / COMPARISON, {"fills": [asdict(each) for each in found]})
+
+
+def _result(name: str, recipe: Recipe, run: Pretrained, score: Score) -> Result:
+    return Result(
+        recipe=name,
+        seed=recipe.seed,
+        digest=files.digest(recipe.model_dump_json(exclude={"data"})),
+        checkpoint=str(run.checkpoint),
+        parameters=parameters(run.folder),
+        steps=run.steps,
+        tokens=run.tokens,
+        seconds=run.seconds,
+        tokens_per_second=speed(run.folder),
+        score=score,
     )
 
 

@@ -8,7 +8,8 @@ from typing import Literal
 class Point:
     """One number of a picture, with its interval where it has one."""
 
-    x: float | str
+    x: int | float | str
+    """A place or a name; whole numbers are named, so that they are written and read as they are."""
     y: float
     low: float | None = None
     high: float | None = None

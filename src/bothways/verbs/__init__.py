@@ -9,6 +9,7 @@ from collections.abc import Callable
 from bothways.verbs.ask import explain, fill, score
 from bothways.verbs.distil import distil
 from bothways.verbs.look import bench, doctor, recipes
+from bothways.verbs.pages import report
 from bothways.verbs.tasks import evaluate, finetune, predict
 from bothways.verbs.train import compare, demo, prepare, pretrain
 
@@ -26,5 +27,6 @@ VERBS: dict[str, Callable[..., None]] = {
     "doctor": doctor,
     "demo": demo,
     "compare": compare,
+    "report": report,
     "bench": bench,
 }

@@ -1,0 +1,68 @@
+"""The answer first: one sentence for each question, and the differences behind it."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from bothways.compare.results import Result
+from bothways.finetuning.results import TaskResult
+from bothways.pages.blocks import Answers, Block, Paragraph, Section
+from bothways.report.held_out import NAMES, TOKENS, UNITS, measured, picture
+from bothways.report.records import Records, Told
+from bothways.report.scores import answers as of_tasks
+from bothways.report.told import verdicts
+from bothways.report.written import table_of
+
+
+def answer(records: Records) -> Section | None:
+    """Return what the evidence supports; nothing where there is nothing to compare."""
+    answers = [*(records.verdicts or of_results(records.results)), *of_tasks(_unjudged(records))]
+    blocks: list[Block] = [Answers(answers)] if answers else []
+    if answers and not records.verdicts and len({result.seed for result in records.results}) == 1:
+        blocks.append(
+            Paragraph("One seed each: this tells these models apart, and says nothing of recipes.", "note")
+        )
+    if records.claims:
+        blocks += [Paragraph(_counted(records.claims), "lead"), *verdicts(records)]
+    if records.pairs:
+        blocks.append(table_of(records.pairs, "every pair"))
+    return Section("The answer", blocks) if blocks else None
+
+
+def _unjudged(records: Records) -> tuple[TaskResult, ...]:
+    """Return the scores that no verdict of a comparison speaks of already."""
+    judged = {result.recipe for result in records.results} if records.verdicts else set()
+    return tuple(result for result in records.tasks if result.model not in judged)
+
+
+def of_results(results: Sequence[Result]) -> Iterator[tuple[str, str]]:
+    """Yield for each measure who pays least and who follows, where a comparison was not judged.
+
+    No verdict: what tells recipes apart are paired differences over seeds, which `bothways compare` writes down.
+    """
+    for key in measured(results):
+        shown = picture(results, key)
+        (series,) = shown.series
+        if len(series.points) < 2:
+            continue
+        best, second, *_ = sorted(series.points, key=lambda point: point.y)
+        gap = second.y - best.y
+        apart = (best.high or best.y) < (second.low or second.y)
+        yield (
+            NAMES[key],
+            f"{best.x} pays least, {best.y:.3f} {UNITS.get(key, TOKENS)}; {second.x} follows, {gap:.3f} more"
+            + "".join(f" (the {name} pays {nats:.3f})" for name, nats in shown.references)
+            + ("." if apart else ", which is within the intervals: not enough evidence."),
+        )
+
+
+def _counted(claims: Sequence[Told]) -> str:
+    """Say how many sentences hold."""
+    counts = Counter(told.finding.verdict for told in claims)
+    what = {
+        "holds": "hold",
+        "does not hold here": "do not hold here",
+        "inconclusive": "stay open",
+        "preview": "are previews without a verdict",
+    }
+    said = [f"{counts[verdict]} {words}" for verdict, words in what.items() if counts[verdict]]
+    return f"Of {len(claims)} sentences that people repeat, " + ", ".join(said) + "."

@@ -1,0 +1,226 @@
+"""The page of all records: what it says, in which order, and what it leaves out."""
+
+import re
+from dataclasses import fields, replace
+from html import unescape
+from pathlib import Path
+
+import pytest
+from report.small_records import (
+    NASTY,
+    a_claim,
+    a_result,
+    a_run,
+    everything,
+    write_claims,
+    write_comparison,
+    write_evaluation,
+)
+
+from bothways.cli import main
+from bothways.pages.blocks import Group, Pictures, Table
+from bothways.report.answer import of_results
+from bothways.report.command import render, report, sections, title, written
+from bothways.report.cost import same_quality
+from bothways.report.curves import curves
+from bothways.report.fills import sentence
+from bothways.report.records import Fill, Records
+from bothways.report.scores import answers
+from bothways.report.written import cell, flat
+
+
+@pytest.fixture(scope="module")
+def whole() -> str:
+    """The page of records of every kind."""
+    return unescape(render(everything()))
+
+
+def test_the_answer_comes_first_and_how_to_do_it_again_last() -> None:
+    assert [section.title for section in sections(everything())] == [
+        "The answer",
+        "Held-out text",
+        "Learning",
+        "Tasks",
+        "Cost",
+        "Blanks, filled together",
+        "Claims",
+        "Reproduce",
+    ]
+
+
+def test_the_same_records_give_the_same_page(whole: str) -> None:
+    assert unescape(render(everything())) == whole
+
+
+def test_no_text_of_a_record_becomes_markup() -> None:
+    page = render(replace(everything(), results=(), runs=(), tasks=()))
+    assert "<script" not in page
+    assert page.count(NASTY.replace("<", "&lt;").replace(">", "&gt;")) >= 3
+
+
+@pytest.mark.parametrize("part", [each.name for each in fields(Records) if each.name != "folders"])
+def test_what_there_is_nothing_of_is_left_out(part: str) -> None:
+    all_parts = everything()
+    for records in (replace(all_parts, **{part: ()}), Records(**{part: getattr(all_parts, part)})):
+        for section in sections(records):
+            assert section.blocks
+            assert all(each.blocks for each in section.blocks if isinstance(each, Group))
+            assert all(each.rows for each in section.blocks if isinstance(each, Table))
+            pictures = [each for each in section.blocks if isinstance(each, Pictures)]
+            assert all(figure.series[0].points for each in pictures for figure in each.figures)
+
+
+@pytest.mark.parametrize(
+    ("names", "question"),
+    [
+        ([], "What is said of BERT and XLNet, measured"),
+        (["BERT"], "BERT: how it went"),
+        (["BERT", "XLNet"], "BERT or XLNet?"),
+        (["a", "b", "c"], "a, b or c?"),
+        (["a", "b", "c", "d"], "a, b and 2 others, compared"),
+    ],
+)
+def test_a_title_asks_what_the_records_answer(names: list[str], question: str) -> None:
+    assert title(Records(results=tuple(a_result(name, 1, 5.0) for name in names))) == question
+
+
+def test_unjudged_results_are_ranked_and_no_more() -> None:
+    apart = [a_result("BERT", 1, 5.0), a_result("XLNet", 1, 4.0)]
+    close = [a_result("BERT", 1, 4.05), a_result("XLNet", 1, 4.0)]
+    (ranked,) = of_results(apart)
+    assert ranked == (
+        "leave one out",
+        "XLNet pays least, 4.000 nats per token; BERT follows, 1.000 more (the unigram pays 7.000).",
+    )
+    assert "not enough evidence" in next(of_results(close))[1]
+    assert not list(of_results(apart[:1]))
+
+
+def test_judged_results_say_what_was_judged(whole: str) -> None:
+    assert "XLNet pays less" in whole
+    assert "pays least" not in whole
+
+
+def test_a_task_is_answered_with_its_difference_and_its_p_value() -> None:
+    ((task, sentence),) = answers(everything().tasks)
+    assert task == "sst2"
+    assert sentence.startswith("XLNet scores lower than BERT: XLNet less BERT is −35.0")
+    assert re.search(r"in accuracy × 100, 3 seeds, Holm p = 0\.\d+", sentence)
+
+
+def test_a_task_that_a_comparison_judged_is_answered_once(whole: str) -> None:
+    assert "XLNet less BERT" not in whole
+    assert "XLNet less BERT" in render(Records(tasks=everything().tasks))
+
+
+def test_curves_are_means_over_seeds_with_bands() -> None:
+    runs = (a_run("BERT", 1, 6.0, 5.0), a_run("BERT", 2, 7.0, 5.5, 5.0), a_run("XLNet", 1, 4.0))
+    section = curves(Records(runs=runs))
+    assert section is not None
+    by_tokens, by_minutes = section.blocks[1].figures
+    bert, xlnet = by_tokens.series
+    assert [(point.x, point.y, point.low, point.high) for point in bert.points] == [
+        (1000, 6.5, 6.0, 7.0),
+        (2000, 5.25, 5.0, 5.5),
+    ]
+    assert [(point.x, point.low) for point in xlnet.points] == [(1000, None)]
+    assert [point.x for point in by_minutes.series[0].points] == [1.0, 2.0]
+
+
+def test_runs_without_held_out_numbers_have_no_curves() -> None:
+    assert curves(Records(runs=(a_run("BERT", 1),))) is None
+
+
+def test_a_quality_costs_what_was_read_until_it_was_first_reached() -> None:
+    runs = [
+        a_run("BERT", 1, 6.0, 5.0, 5.2),
+        a_run("XLNet", 1, 5.1, 4.5, 4.0),
+        a_run("XLNet", 2, 5.5, 4.5, 4.0),
+    ]
+    (goal,) = same_quality(runs)
+    assert (goal.worst, goal.value) == ("BERT", 5.2)
+    assert goal.reached == {"BERT": (2000, 2.0), "XLNet": (1500, 1.5)}
+    assert not list(same_quality(runs[:1]))
+
+
+def test_what_was_never_reached_has_no_cost() -> None:
+    runs = [a_run("BERT", 1, 5.0), a_run("BERT", 2, 5.4), a_run("XLNet", 1, 4.0)]
+    (goal,) = same_quality(runs)
+    assert goal.reached["BERT"] is None
+    assert goal.table().rows[0] == ["BERT", "–", "–", "5.200"]
+    assert [point.x for point in goal.figure().series[0].points] == ["XLNet"]
+
+
+def test_memory_is_shown_where_all_results_say_it() -> None:
+    results = (a_result("BERT", 1, 5.0), a_result("XLNet", 1, 4.0))
+    lines = [{"recipe": "BERT", "memory": 2**20}, {"recipe": "XLNet", "memory": 3 * 2**20}]
+    assert "3 MiB" in render(Records(results=results, extras=tuple(lines)))
+    assert "MiB" not in render(Records(results=results, extras=(lines[0], {"recipe": "XLNet"})))
+
+
+def test_filled_blanks_stand_in_their_sentence() -> None:
+    assert sentence(Fill("A [?] of [?].", "BERT", ("list", "it"))) == "A ‹list› of ‹it›."
+    assert sentence(Fill("A [?].", "BERT", ("one", "two"))) == "one, two"
+
+
+def test_claims_stand_with_verdict_numbers_and_picture() -> None:
+    page = unescape(render(Records(claims=(a_claim(), a_claim("heads", "preview")))))
+    assert "Of 2 sentences that people repeat, 1 hold, 1 are previews without a verdict." in page
+    assert '<span class="badge yes">holds</span>' in page
+    assert "1.4000 to 1.6000" in page
+    assert page.count("<svg") == 2
+    assert "bothways claims heads" in page
+
+
+def test_settings_are_shown_once_where_seeds_differ_in_nothing_else() -> None:
+    same = (a_run("BERT", 1), a_run("BERT", 2))
+    other = replace(a_run("BERT", 3), settings="name: BERT\nseed: 3\nmore: 1\n")
+    assert "BERT, seeds 1, 2" in render(Records(runs=same))
+    assert render(Records(runs=(*same, other))).count("<summary>BERT, seed ") == 3
+
+
+def test_what_differs_between_machines_is_named() -> None:
+    runs = (a_run("BERT", 1), replace(a_run("XLNet", 1), environment={"python": "3.12"}))
+    page = render(Records(runs=runs))
+    assert "What differs between runs" in page
+    assert "3.12" in page
+
+
+def test_facts_inside_facts_are_named_by_both() -> None:
+    assert flat({"a": {"b": None, "c": [1, 2]}, "d": True}) == [
+        ["a.b", "none"],
+        ["a.c", "1, 2"],
+        ["d", "yes"],
+    ]
+
+
+def test_whatever_a_record_holds_becomes_a_cell() -> None:
+    assert cell({"value": 1.5, "low": 1, "high": 2}) == "1.5000 [1, 2]"
+    assert [cell(each) for each in (None, True, "a", [1, 2], {"b": 3})] == ["none", "yes", "a", "1, 2", "b 3"]
+
+
+def test_one_page_takes_records_of_every_kind(tmp_path: Path) -> None:
+    write_comparison(tmp_path / "compared")
+    write_evaluation(tmp_path / "glue")
+    write_claims(tmp_path / "claims")
+    found = re.findall(
+        r"<h2[^>]*>(.*?)</h2>", report([tmp_path / "compared", tmp_path / "glue", tmp_path / "claims"])
+    )
+    assert found == ["The answer", "Held-out text", "Learning", "Tasks", "Cost", "Claims", "Reproduce"]
+
+
+def test_the_page_lies_in_the_first_folder_or_where_it_is_wanted(tmp_path: Path) -> None:
+    write_claims(tmp_path / "claims")
+    assert written([tmp_path / "claims"]).path == tmp_path / "claims" / "report.html"
+    assert (
+        written([tmp_path / "claims"], tmp_path / "new" / "x.html")
+        .path.read_text()
+        .startswith("<!doctype html>")
+    )
+
+
+def test_the_verb_writes_the_page_and_says_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_claims(tmp_path)
+    assert main(["report", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"report: {tmp_path / 'report.html'}\n"
+    assert main(["report", str(tmp_path / "nothing")]) == 2
