@@ -72,7 +72,7 @@ def ask(trial: Trial, rng: np.random.Generator, count: int, *, knows_place: bool
     return dataclasses.replace(batch, probes=torch.zeros_like(batch.probes))
 
 
-def measure(models: Models, steps: int = 400) -> Finding:
+def measure(models: Models, steps: int = 600) -> Finding:
     """Train both and compare what a token costs them."""
     seeds, steps = plan(models, steps)
     blind = [_cost(seed, steps, knows_place=False) for seed in seeds]
@@ -81,13 +81,13 @@ def measure(models: Models, steps: int = 400) -> Finding:
 
 
 def _cost(seed: int, steps: int, *, knows_place: bool) -> float:
-    backbone = shape("transformer_xl", layers=2)
+    backbone = shape("transformer_xl", heads=4)
     trial = begin(backbone, PermutationSettings(), symbols(ALPHABET), seed)
 
     def draw(rng: np.random.Generator) -> list[Batch]:
         return [ask(trial, rng, ROWS, knows_place=knows_place)]
 
-    learn(trial, draw, steps, seed)
+    learn(trial, draw, steps, seed, rate=6e-3)
     return mean_nats(trial, [ask(trial, np.random.default_rng([seed, 2]), TESTED, knows_place=knows_place)])
 
 
