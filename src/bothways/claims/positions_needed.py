@@ -3,8 +3,8 @@
 Exact: with every position made the same, permuting the input permutes the output and changes nothing else, to the
 rounding of float64, on every kind of encoder; with positions in place it changes.
 
-Learned: a row holds a marker among symbols that are all different, in random order, and the question which symbol
-follows the marker. Without positions all of them are equally likely.
+Learned: a row holds symbols that are all different, in random order, and every one is asked which stands before it.
+Without positions all the others are equally likely.
 """
 
 import dataclasses
@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bothways.batch import Batch
+from bothways.batch import IGNORED, Batch
 from bothways.claims.base import Claim, Finding, Measure, Models
 from bothways.claims.expectation import Expectation, judge, over_seeds
-from bothways.claims.trial import FIRST, Trial, accuracy, as_rows, at_slot, begin, learn, plan, shape, symbols
+from bothways.claims.trial import FIRST, Trial, accuracy, as_rows, begin, learn, plan, scoring, shape, symbols
 from bothways.model.encoder import Encoder
 from bothways.model.settings import EncoderSettings
 from bothways.objectives.masked import MaskedSettings
@@ -27,24 +27,22 @@ from bothways.objectives.quiet import without_training
 from bothways.pages.figures import Figure, Point, Series
 from bothways.trained import load
 
-SYMBOLS = 6
-MARKER = FIRST + SYMBOLS
-LENGTH = SYMBOLS + 2
-"""The symbols, a marker, and the slot in which the answer is asked for."""
-CHANCE = 1 / SYMBOLS
+LENGTH = 8
+"""Symbols in a row, and in the alphabet."""
+CHANCE = 1 / (LENGTH - 1)
 ROWS = 64
 TESTED = 2048
 ROUNDING = 1e-9
 """More than float64 loses in so small a model, and far less than any position contributes."""
 
 ENCODERS: Mapping[str, Callable[[], EncoderSettings]] = {
-    "none": lambda: shape("bert", layers=2, max_positions=LENGTH),
-    "learned": lambda: shape("bert", layers=2, max_positions=LENGTH),
-    "sinusoidal": lambda: shape("bert", layers=2, max_positions=LENGTH, initial_positions="sinusoidal"),
-    "relative": lambda: shape("transformer_xl", layers=2),
-    "rotary": lambda: shape("modern", layers=2, global_every=1),
+    "none": lambda: shape("bert", max_positions=LENGTH),
+    "learned": lambda: shape("bert", max_positions=LENGTH),
+    "sinusoidal": lambda: shape("bert", max_positions=LENGTH, initial_positions="sinusoidal"),
+    "relative": lambda: shape("transformer_xl"),
+    "rotary": lambda: shape("modern", global_every=1),
 }
-"""Positions -> the encoder that has them; `none` has its positions set to zero, `sinusoidal` keeps them as they begin."""
+"""Positions -> the encoder that has them; `none` has positions of zero, `sinusoidal` keeps them as they begin."""
 
 
 def without_positions(encoder: Encoder, batch: Batch) -> Batch:
@@ -85,20 +83,17 @@ def order_gaps(encoder: Encoder, ids: np.ndarray) -> tuple[float, float]:
 
 
 def questions(trial: Trial, rng: np.random.Generator, count: int) -> Batch:
-    """Draw rows and ask in the last slot which symbol follows the marker."""
-    drawn = FIRST + rng.permuted(np.tile(np.arange(SYMBOLS), (count, 1)), axis=1)
-    after = rng.integers(0, SYMBOLS, count)
-    slots = np.arange(SYMBOLS + 1)
-    source = np.clip(slots - (slots > after[:, None]), 0, SYMBOLS - 1)
-    told = np.where(slots == after[:, None], MARKER, np.take_along_axis(drawn, source, axis=1))
-    tokens = np.concatenate([told, drawn[np.arange(count), after][:, None]], axis=1)
-    asked = at_slot(tokens.shape, LENGTH - 1)
-    return trial.objective.cloze(as_rows(tokens), asked, asked)
+    """Draw rows and ask every symbol but the first which one stands before it."""
+    tokens = FIRST + rng.permuted(np.tile(np.arange(LENGTH), (count, 1)), axis=1)
+    before = np.full_like(tokens, IGNORED)
+    before[:, 1:] = tokens[:, :-1]
+    nothing = np.zeros(tokens.shape, dtype=bool)
+    return scoring(trial.objective.cloze(as_rows(tokens), nothing, nothing), before)
 
 
 def build(positions: str, seed: int) -> Trial:
     """Build the model of `ENCODERS` with such positions."""
-    trial = begin(ENCODERS[positions](), MaskedSettings(), symbols(SYMBOLS + 1), seed)
+    trial = begin(ENCODERS[positions](), MaskedSettings(), symbols(LENGTH), seed)
     if positions in ("none", "sinusoidal"):
         table = cast(Any, trial.encoder).embeddings.positions.weight.requires_grad_(False)
         if positions == "none":
@@ -114,9 +109,9 @@ def learned(positions: str, seed: int, steps: int) -> float:
 
 
 def measure(models: Models, steps: int = 300) -> Finding:
-    """Permute the input of random encoders, and train one of each kind to tell what follows a marker."""
+    """Permute the input of random encoders, and train one of each kind to tell what stands before each symbol."""
     seeds, steps = plan(models, steps)
-    ids = np.arange(FIRST, FIRST + SYMBOLS)
+    ids = np.arange(FIRST, FIRST + LENGTH)
     gaps = {
         name: order_gaps(cast(Encoder, build(name, seed=0).encoder), ids)
         for name in ENCODERS
@@ -167,7 +162,7 @@ def conclude(
 def _accuracies(accuracies: Mapping[str, Measure]) -> Figure:
     return Figure(
         "intervals",
-        "Which symbol follows the marker",
+        "Which symbol stands before each",
         "positions",
         "accuracy",
         tuple(

@@ -183,5 +183,5 @@ def accuracy(trial: Trial, batch: Batch) -> float:
 
 
 def plan(models: Models, steps: int) -> tuple[list[int], int]:
-    """Return the seeds and steps of a claim that takes `steps` when it is judged: one seed and half of them when quick."""
+    """Return the seeds and steps of a claim that is judged after `steps`; one seed and half the steps when quick."""
     return (list(models.seeds[:1]), max(1, steps // 2)) if models.quick else (list(models.seeds), steps)
