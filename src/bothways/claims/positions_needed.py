@@ -104,11 +104,11 @@ def build(positions: str, seed: int) -> Trial:
 def learned(positions: str, seed: int, steps: int) -> float:
     """Train a model and return its accuracy."""
     trial = build(positions, seed)
-    learn(trial, lambda rng: [questions(trial, rng, ROWS)], steps, seed)
+    learn(trial, lambda rng: [questions(trial, rng, ROWS)], steps, seed, rate=6e-3)
     return accuracy(trial, questions(trial, np.random.default_rng([seed, 2]), TESTED))
 
 
-def measure(models: Models, steps: int = 300) -> Finding:
+def measure(models: Models, steps: int = 400) -> Finding:
     """Permute the input of random encoders, and train one of each kind to tell what stands before each symbol."""
     seeds, steps = plan(models, steps)
     ids = np.arange(FIRST, FIRST + LENGTH)

@@ -38,9 +38,11 @@ class Recurrent(nn.Module):
         return VocabularyHead(self.size)
 
     def forward(
-        self, batch: Batch, memory: Memory | None = None, wanted: Tensor | None = None
+        self, batch: Batch, memory: Memory | None = None, _wanted: Tensor | None = None
     ) -> tuple[Tensor, None]:
-        """Return the states [rows, slots, width]; all of them, whatever is `wanted`."""
+        """Return the states [rows, slots, width]; all of them, whichever are wanted. Raise `ValueError` for memory."""
+        if memory is not None:
+            raise ValueError("this network keeps no memory between rows")
         hidden: Tensor = self.network(self.tokens(batch.tokens))[0]
         return hidden, None
 
