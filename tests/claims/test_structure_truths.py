@@ -66,7 +66,7 @@ def test_the_mask_of_another_order_is_not_that_of_the_example(monkeypatch):
 
 @pytest.mark.parametrize("knows_place", [True, False])
 def test_the_bounds_of_blind_positions_are_those_of_counted_rows(knows_place):
-    rows = position_blind.rows(rng(), 200_000)[:, :] - FIRST
+    rows = position_blind.rows(rng(), 50_000) - FIRST
     places = np.arange(position_blind.SHOWN, position_blind.LENGTH)
     shifts = (rows - rows[:, :1]) % position_blind.ALPHABET
     pairs = Counter(
@@ -77,7 +77,7 @@ def test_the_bounds_of_blind_positions_are_those_of_counted_rows(knows_place):
     for (place, _), count in pairs.items():
         by_place[place] += count
     nats = -sum(count / total * math.log(count / by_place[place]) for (place, _), count in pairs.items())
-    assert position_blind.bound(knows_place=knows_place) == pytest.approx(nats, abs=5e-3)
+    assert position_blind.bound(knows_place=knows_place) == pytest.approx(nats, abs=1e-2)
 
 
 def test_a_blind_probe_predicts_the_same_for_every_place():
@@ -132,23 +132,25 @@ def test_two_candidates_cost_what_an_even_bet_between_them_costs():
     assert pytest.approx(even, abs=2e-3) == relative_positions.COIN
 
 
-def test_remembered_absolute_positions_cannot_be_told_from_the_segments_own():
-    trial = relative_positions.build("absolute, with memory", seed=0)
-    batches = relative_positions.in_segments(trial.objective, *relative_positions.texts(rng(), 2))[:2]
-    _, kept = trial.encoder(batches[0])
-    first, _ = trial.encoder(batches[1], kept)
-    _, swapped = trial.encoder(batches[1])
-    second, _ = trial.encoder(batches[0], swapped)
-    # The last slot sees both segments whole: which of them is remembered makes no difference but for the slot itself.
-    same = batches[0].tokens[:, -1] == batches[1].tokens[:, -1]
-    again, _ = trial.encoder(batches[1], kept)
-    assert torch.equal(first, again)
-    attended = trial.encoder.blocks[0].attention
-    seen = [torch.cat([a.states[0], b.states[0]], dim=1) for a, b in ((kept, swapped), (swapped, kept))]
-    assert torch.allclose(seen[0].sort(dim=1).values, seen[1].sort(dim=1).values)
-    assert attended is not None
-    assert same.shape == (2,)
-    assert second.shape == first.shape
+@pytest.mark.parametrize(
+    ("name", "are_alike"), [(relative_positions.MODELS[1], True), (relative_positions.MODELS[2], False)]
+)
+def test_only_absolute_positions_mistake_a_remembered_place_for_the_segments_own(name, are_alike):
+    trial = relative_positions.build(name, seed=0)
+    place = 2
+    before, after = (
+        relative_positions.texts(rng(), 8)[0][:, : 2 * recall.SEGMENT].reshape(8, 2, -1).swapaxes(0, 1)
+    )
+    exchanged = before.copy(), after.copy()
+    exchanged[0][:, place], exchanged[1][:, place] = after[:, place], before[:, place]
+    ends = []
+    for pair in ((before, after), exchanged):
+        first, second = relative_positions.in_segments(
+            trial.objective, np.concatenate(pair, axis=1), np.zeros((8, 16))
+        )
+        _, kept = trial.encoder(first)
+        ends.append(trial.encoder(second, kept)[0][:, -1])
+    assert torch.allclose(*ends, atol=1e-5) is are_alike
 
 
 @pytest.mark.parametrize("kind", ["bert", "transformer_xl", "modern"])
@@ -191,13 +193,9 @@ def test_what_can_be_guessed_without_an_embedding_is_what_the_best_guess_gets():
     is_right = {
         "no segments": first == three_embeddings.BOUNDARIES[0] + 1,
         "no tokens": batch.targets == FIRST,
-        # Any symbol of segment B will do: here its last.
-        "no positions": batch.tokens[:, -2] == batch.targets,
     }
-    for name in ("no segments", "no tokens"):
-        assert float(is_right[name].double().mean()) == pytest.approx(
-            three_embeddings.ABLATIONS[name][1], abs=0.01
-        )
+    for name, right in is_right.items():
+        assert float(right.double().mean()) == pytest.approx(three_embeddings.ABLATIONS[name][1], abs=0.01)
     sizes = three_embeddings.LENGTH - 1 - first
     assert float((1 / sizes).mean()) == pytest.approx(three_embeddings.ABLATIONS["no positions"][1], abs=0.01)
 
