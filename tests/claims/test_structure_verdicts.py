@@ -114,21 +114,20 @@ def test_three_embeddings():
 
 
 def test_distance():
-    def verdict(recurrent, attention, accuracy=1.0):
-        steps = {"LSTM": recurrent, "attention": attention}
+    def verdict(recurrent, attention):
+        right = {"LSTM": recurrent, "attention": attention}
         found = {
-            (model, task, far): [
-                distance.Learned(steps[model] + seed, accuracy - seed / 100) for seed in range(3)
-            ]
+            (model, task, far): [distance.Learned(100, share) for share in right[model]]
             for model in distance.MODELS
             for task in distance.TASKS
             for far in distance.DISTANCES
         }
         return distance.conclude(found, quick=False).verdict
 
-    assert verdict(300, 60) == HOLDS
-    assert verdict(300, 290) == FAILS
-    assert verdict(300, 60, accuracy=0.5) == FAILS
+    assert verdict(near(0.5), near(0.98)) == HOLDS
+    assert verdict(near(0.97), near(0.98)) == FAILS
+    assert verdict(near(0.2), near(0.5)) == FAILS
+    assert verdict([0.2, 0.9, 0.9], near(0.98)) == UNSURE
 
 
 def test_heads():

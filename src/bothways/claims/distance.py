@@ -34,8 +34,14 @@ DISTANCES = (4, 16, 48)
 ROWS = 32
 TESTED = 256
 LEARNED = 0.95
-EVERY = 20
+EVERY = 10
 """Steps between two looks at the accuracy."""
+RIGHT = 0.9
+"""The accuracy from which a model counts as able."""
+MARGIN = 0.2
+"""By how much attention must be more often right."""
+RATES = {"LSTM": 1e-2, "attention": 3e-3}
+"""Peak learning rates; an LSTM learns faster with a larger one."""
 
 MODELS = ("LSTM", "attention")
 
@@ -91,12 +97,17 @@ def train(model: str, task: str, distance: int, seed: int, steps: int) -> Learne
         return step % EVERY == 0 and accuracy(trial, test) >= LEARNED
 
     taken = learn(
-        trial, lambda rng: [questions(trial, task, distance, rng, ROWS)], steps, seed, stop=is_learned
+        trial,
+        lambda rng: [questions(trial, task, distance, rng, ROWS)],
+        steps,
+        seed,
+        RATES[model],
+        is_learned,
     )
     return Learned(taken, accuracy(trial, test))
 
 
-def measure(models: Models, steps: int = 300) -> Finding:
+def measure(models: Models, steps: int = 400) -> Finding:
     """Train both models on both tasks at all distances."""
     seeds, steps = plan(models, steps)
     found = {
@@ -109,7 +120,7 @@ def measure(models: Models, steps: int = 300) -> Finding:
 
 
 def conclude(found: Mapping[Cell, Sequence[Learned]], *, quick: bool) -> Finding:
-    """Judge what was learned, one a seed: attention learns at the longest distance, and in half the steps or fewer."""
+    """Judge what was learned, one a seed, at the longest distance: attention is right, the LSTM clearly less often."""
     accuracies = {
         cell: _over_seeds("accuracy", cell, [each.accuracy for each in runs]) for cell, runs in found.items()
     }
@@ -117,17 +128,19 @@ def conclude(found: Mapping[Cell, Sequence[Learned]], *, quick: bool) -> Finding
         cell: _over_seeds("steps to learn", cell, [each.steps for each in runs])
         for cell, runs in found.items()
     }
-    expected: list[Expectation] = []
+    gains = []
     for task in TASKS:
         recurrent, attention = (found[model, task, DISTANCES[-1]] for model in MODELS)
-        shares = [two.steps / one.steps for one, two in zip(recurrent, attention, strict=True)]
-        name = f"steps of attention as a share of the LSTM's, {task}, {DISTANCES[-1]} tokens apart"
-        expected += [
-            Expectation(accuracies["attention", task, DISTANCES[-1]], "above", 0.9),
-            Expectation(over_seeds(name, shares), "below", 0.5),
-        ]
+        values = [two.accuracy - one.accuracy for one, two in zip(recurrent, attention, strict=True)]
+        gains.append(
+            over_seeds(f"accuracy that attention gains, {task}, {DISTANCES[-1]} tokens apart", values)
+        )
+    expected = [
+        *(Expectation(accuracies["attention", task, DISTANCES[-1]], "above", RIGHT) for task in TASKS),
+        *(Expectation(gain, "above", MARGIN) for gain in gains),
+    ]
     verdict, because = judge(expected, quick=quick)
-    return Finding((*accuracies.values(), *steps.values()), verdict, because, _figure(steps))
+    return Finding((*accuracies.values(), *steps.values(), *gains), verdict, because, _figure(steps))
 
 
 def _over_seeds(what: str, cell: Cell, values: Sequence[float]) -> Measure:

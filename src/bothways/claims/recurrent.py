@@ -55,5 +55,16 @@ def begin_recurrent(
         torch.manual_seed(seed)
         network = Recurrent(settings, vocabulary)
         nn.init.normal_(network.tokens.weight, std=settings.initial_deviation)
+        _remember_at_first(network.network)
         # No Encoder, but all that an objective asks of one: settings, embedding, head and states.
         return Trial(network, build_objective(objective, [], vocabulary, cast(Encoder, network)))
+
+
+@torch.no_grad()
+def _remember_at_first(network: nn.LSTM) -> None:
+    """Open every forget gate by a bias of 1, as is usual: an LSTM then begins by remembering (Gers et al. 2000)."""
+    for name, bias in network.named_parameters():
+        if name.startswith("bias"):
+            # Two biases a layer, which are added, each over the input, forget, cell and output gates in turn.
+            forget = slice(network.hidden_size, 2 * network.hidden_size)
+            bias[forget] = 1.0 if name.startswith("bias_ih") else 0.0
