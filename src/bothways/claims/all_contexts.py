@@ -101,15 +101,15 @@ def wrong_cells(objective: Permutation) -> int:
 def measure(models: Models, draws: int = DRAWS) -> Finding:
     """Draw batches of every objective and collect the contexts in them."""
     found: dict[str, Contexts] = {}
-    moved = 0
+    moved = wrong = 0
     for name, settings in OBJECTIVES.items():
         objective = _objective(settings)
         batch = objective.corrupt(as_rows(np.tile(ROW, (draws, 1))), np.random.default_rng(0))
         found[name] = trained_contexts(batch)
         if isinstance(objective, Permutation):
             moved += int((batch.tokens != torch.from_numpy(ROW)).sum())
+            wrong += wrong_cells(objective)
             moved += int((batch.positions != torch.arange(LENGTH + 1)).sum())
-            wrong = wrong_cells(objective)
     measures = [
         Measure(
             f"share of contexts that {name} trains on",

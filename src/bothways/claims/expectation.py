@@ -37,7 +37,7 @@ class Expectation:
         return (high < self.limit) == (self.side == "below")
 
     def __str__(self) -> str:
-        words = {"below": "at most", "above": "at least"} if self.is_exact else {}
+        words: dict[str, str] = {"below": "at most", "above": "at least"} if self.is_exact else {}
         return f"{describe(self.measure)} (expected {words.get(self.side, self.side)} {self.limit:.3g})"
 
 

@@ -5,8 +5,8 @@ from typing import cast
 
 import numpy as np
 
-from bothways.claims.recall import FACTS, FIRST, SEGMENT, SEGMENTS, Looks
-from bothways.claims.trial import as_rows, begin, shape, symbols
+from bothways.claims.recall import FACTS, SEGMENT, SEGMENTS, Looks
+from bothways.claims.trial import FIRST, as_rows, begin, shape, symbols
 from bothways.evaluate.asking import ReadsLeftToRight
 from bothways.model.encoder import Encoder
 from bothways.objectives.base import Objective

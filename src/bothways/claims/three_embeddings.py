@@ -122,7 +122,7 @@ def conclude(found: Mapping[str, Sequence[float]], *, is_refused: bool, quick: b
     refused = Measure(
         f"texts longer than {PUBLISHED} positions refused with a sentence, of 1", float(is_refused), truth=1
     )
-    largest = max(best for best in (best for _, best in ABLATIONS.values()) if best < 1)
+    largest = max(best for _, best in ABLATIONS.values() if best < 1)
     expected = [
         Expectation(each, "above" if name == "all three" else "below", (1 + largest) / 2)
         for name, each in measures.items()
