@@ -55,19 +55,19 @@ def conclude(costs: Mapping[str, np.ndarray], reaches: Mapping[str, int], *, qui
         Measure(f"tokens that {name} reaches back", reaches[name], truth=look.reach + SEGMENT - 1)
         for name, look in LOOKS.items()
     ]
+    furthest = max(abs(each.value - (each.truth or 0)) for each in exact)
+    astray = Measure(
+        "tokens by which a reach differs from layers · memory and its segment", furthest, truth=0
+    )
     expected = [
-        *(
-            Expectation(each, side, each.truth or 0, is_exact=True)
-            for each in exact
-            for side in ("below", "above")
-        ),
+        Expectation(astray, "below", 0, is_exact=True),
         *(
             _difference(costs, less, more, band, half)
             for less, more, band in (("no memory", one, BANDS[1]), (one, two, BANDS[2]))
         ),
     ]
     verdict, because = judge(expected, quick=quick)
-    return Finding((*exact, *measures.values()), verdict, because, _figure(costs))
+    return Finding((*exact, astray, *measures.values()), verdict, because, _figure(costs))
 
 
 def _in_band(name: str, band: tuple[int, int], costs: np.ndarray) -> Measure:
