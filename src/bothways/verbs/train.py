@@ -195,7 +195,15 @@ def compare(
         return
     result = run(plan, voice(quiet, json), quiet=quiet or json)
     if result is not None:
-        show(result.as_json(), result.lines(), quiet=quiet, json=json)
+        from bothways.report import write
+
+        page = write(result.folder)
+        show(
+            {**result.as_json(), "report": str(page)},
+            [*result.lines(), f"report: {page}"],
+            quiet=quiet,
+            json=json,
+        )
 
 
 def _foresee(recipe: Any, start_from: Path | None, words: Sequence[str], *, quiet: bool, json: bool) -> None:
