@@ -252,6 +252,9 @@ def test_a_dry_run_reads_everything_and_writes_nothing(place):
     said: list[str] = []
     foreseen = foresee(recipe(place, *STEPS), said.append)
     assert foreseen.steps == 6
+    assert any("by adamw at a learning rate of 0.003" in line for line in foreseen.lines())
+    unsaid = foresee(recipe(place, *STEPS[:4]), said.append)
+    assert any("at a learning rate of 0.0003" in line for line in unsaid.lines())
     assert any("reads column 'text' as text, 'label' as label" in line for line in said)
     assert {path.name for path in place.iterdir()} == {
         "pretrained",

@@ -15,7 +15,7 @@ from bothways.recipe_files import Values, merge
 from bothways.suites.contestants import Contestant
 from bothways.suites.cost import Cost, of_training
 from bothways.suites.settings import Files, Row
-from bothways.task_recipe import TaskRecipe, of_file, of_layers, write_resolved
+from bothways.task_recipe import TaskRecipe, of_file, of_layers, with_learning_rate, write_resolved
 from bothways.tasks import TASKS
 
 MOST_RECORDS = 8_000
@@ -117,4 +117,4 @@ def fine_tuning(
             merge(run, {"seed": seed}),
         ]
     )
-    return FineTuning(model, recipe)
+    return FineTuning(model, with_learning_rate(recipe, model.about.settings.width))

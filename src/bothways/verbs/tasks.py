@@ -42,7 +42,8 @@ def finetune(
 ) -> None:
     """Train a pretrained model to a task, or to several.
 
-    Tables have their columns guessed and shown; name them with data.columns.text and so on.
+    Tables have their columns guessed and shown; name them with data.columns.text and so on. The learning rate is 3e-4
+    up to a width of 512, 1e-4 for wider models; set it with training.optimizer.learning_rate.
 
     \b
     bothways finetune runs/bert-small-1 --task classify --data train.csv --dev dev.csv
