@@ -4,6 +4,7 @@ import pytest
 
 from bothways.errors import UsageError
 from bothways.task_recipe import of_file, of_layers, with_learning_rate, write_resolved
+from bothways.training.metrics import COLUMNS
 
 PART = {"task": {"kind": "classify"}, "data": {"train": "train.csv"}}
 
@@ -17,6 +18,13 @@ def test_a_task_of_several_is_not_called_what_pytorch_needs(name):
     with pytest.raises(UsageError, match=rf"cannot be called '{name}'"):
         recipe("mood", name)
     assert list(recipe(name).tasks) == [name]
+
+
+@pytest.mark.parametrize("name", sorted(COLUMNS))
+def test_a_task_of_several_is_not_called_as_a_column_of_the_log(name):
+    with pytest.raises(UsageError, match=rf"cannot be called '{name}', a column of metrics\.jsonl"):
+        recipe("mood", name)
+    assert list(recipe(name).tasks) == [name], "alone, its loss is called by its kind"
 
 
 def test_the_main_task_is_one_of_them():

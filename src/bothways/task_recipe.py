@@ -19,6 +19,7 @@ from bothways.recipe_files import dump, merge_layers, parse_words, read_yaml
 from bothways.records.columns import ColumnSettings
 from bothways.tasks import TASKS, TaskSettings, can_be_called
 from bothways.tasks.feed import MixSettings
+from bothways.training.metrics import COLUMNS
 from bothways.training.settings import TrainingSettings
 
 if TYPE_CHECKING:  # a type checker cannot read unions out of dictionaries
@@ -153,6 +154,11 @@ def _check_names(recipe: TaskRecipe) -> None:
         if not can_be_called(name):
             raise UsageError(
                 f"a task of several cannot be called {name!r}, which PyTorch needs; choose another name"
+            )
+        if name in COLUMNS:
+            raise UsageError(
+                f"a task of several cannot be called {name!r}, a column of metrics.jsonl, where its loss has one of "
+                "its own; choose another name"
             )
     if recipe.mix.main is not None and recipe.mix.main not in names:
         raise UsageError(

@@ -24,6 +24,7 @@ from bothways.finetuning.seeds import finetune_seeds
 from bothways.interop.folder import describe
 from bothways.recipe_files import dump
 from bothways.task_recipe import of_file, write_resolved
+from bothways.training.metrics import COLUMNS
 
 SHORT = (
     "training.threads=1",
@@ -134,6 +135,7 @@ def test_training_follows_epochs_and_judges_after_each(place):
     assert run.steps == 12
     lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "held_out" in line] == [6, 12]
+    assert {column for line in lines for column in line} <= COLUMNS | {"classify"}
 
 
 def test_the_best_checkpoint_is_that_of_the_highest_score(place):
@@ -225,6 +227,16 @@ def test_predict_refuses_words_that_say_nothing_to_it(place, capsys):
         for word in ("columns.text=second", "data.columns.text=second", "columns.text=first")
     ]
     assert found[0] == found[1] != found[2]
+
+
+def test_predict_computes_where_it_is_told(place, capsys, monkeypatch):
+    run = finetune(recipe(place, *STEPS), place / "out", quiet=True)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert main(["predict", str(run.folder), "test.csv", "--device", "cpu", "--quiet"]) == 0
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    for device, hint in (("cuda", "PyTorch sees no GPU here"), ("gpu", "choose one of: auto, cpu, cuda")):
+        assert main(["predict", str(run.folder), "test.csv", "--device", device]) == UsageError.exit_code
+        assert hint in capsys.readouterr().err
 
 
 def test_predictions_are_written_as_json_lines(place):

@@ -14,7 +14,7 @@ import numpy as np
 
 from bothways.records.types import TextRecord
 
-NUM_WORDS = 120
+NUM_WORDS = 80
 WORDS = tuple(f"word{number}" for number in range(NUM_WORDS))
 MOOD, OPENING, SIDE = 5, 4, 3
 

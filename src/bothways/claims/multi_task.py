@@ -2,7 +2,8 @@
 
 alone       a model for each task
 together    one encoder, a head for each task, as many steps on each task as alone (Liu et al. 2019a)
-distilled   the same model, which also learns what several of them say of the same records (Liu et al. 2019b)
+distilled   such a model that learns what several of them say on average (Liu et al. 2019b), of the same records and
+            of others that nobody has labelled: a transfer set (Hinton et al. 2015, section 2)
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ from bothways.model.encoder import Encoder
 from bothways.objectives.teaching import TeachingSettings
 from bothways.pages.figures import Figure
 from bothways.records.types import TextRecord
+from bothways.records.types import unlabelled as unlabelled_record
 from bothways.tasks import Several, Task, build_several, build_task
 from bothways.tasks.answering import outputs_by_record
 from bothways.tasks.classify import ClassifySettings
@@ -29,11 +31,14 @@ from bothways.text.tokenizer import vocabulary_of
 
 SHARING_MARGIN, DISTILLING_MARGIN = 0.01, 0.0
 """Mean accuracy that training together must add, and that distilling must add to it."""
-TEACHING = TeachingSettings(teachers=("an ensemble of models trained together",), temperature=2.0, mix=0.5)
+TEACHING = TeachingSettings(teachers=("an ensemble of models trained together",), temperature=1.0, mix=1.0)
+"""All from the ensemble, since most of the student's records have no label."""
 ALONE, TOGETHER, DISTILLED, ENSEMBLE = "alone", "together", "distilled", "the ensemble"
 
 Records = Mapping[str, Sequence[TextRecord]]
 """Of each task."""
+Answers = Mapping[str, Sequence[np.ndarray]]
+"""What is said of each record of each task, float32 [labels]."""
 Scores = dict[str, dict[str, float]]
 """For each way to train, the accuracy in each task."""
 
@@ -44,15 +49,19 @@ class Size:
 
     records: int = 128
     """Training records a task."""
-    judged: int = 500
+    unlabelled: int = 512
+    """Further records a task, which only the ensemble answers."""
+    judged: int = 1000
     """Test records a task."""
-    steps: int = 200
+    steps: int = 150
     """On each task."""
-    teachers: int = 3
+    teachers: int = 4
+    alone: int = 2
+    """Models a task whose mean is that of a model alone."""
 
 
 FULL = Size()
-QUICK = Size(judged=200, steps=120, teachers=2)
+QUICK = Size(unlabelled=256, judged=300, steps=100, teachers=2, alone=1)
 
 
 @dataclass(frozen=True)
@@ -73,41 +82,56 @@ class Workshop:
         self.tokenizer: Tokenizer = tokenizer_of(WORDS)
         self.vocabulary = vocabulary_of(self.tokenizer)
         self.reader = reader_of(self.tokenizer, self.vocabulary)
-        self.train, self.test = (
+        self.train, unlabelled, self.test = (
             {
                 name: [record(lexicon, draw) for _ in range(count)]
                 for name, (record, _) in LEXICON_TASKS.items()
             }
-            for count in (size.records, size.judged)
+            for count in (size.records, size.unlabelled, size.judged)
         )
+        self.transfer = {
+            name: [unlabelled_record(record) for record in (*self.train[name], *unlabelled[name])]
+            for name in LEXICON_TASKS
+        }
         self.settings = {
             name: ClassifySettings(labels=labels, length=64, dropout=0.0)
             for name, (_, labels) in LEXICON_TASKS.items()
         }
 
     def alone(self) -> dict[str, float]:
-        """Train a model for each task, and return their accuracies."""
-        return {name: self._alone(name) for name in LEXICON_TASKS}
+        """Train models for each task, and return their mean accuracies."""
+        return {
+            name: mean(self._alone(name, self.seed * 1000 + number) for number in range(self.size.alone))
+            for name in LEXICON_TASKS
+        }
 
-    def _alone(self, name: str) -> float:
-        encoder = fresh_encoder(self.vocabulary, self.seed)
+    def _alone(self, name: str, seed: int) -> float:
+        encoder = fresh_encoder(self.vocabulary, seed)
         task = build_task(self.settings[name], self.vocabulary, encoder)
         items = [item for record in self.train[name] for item in task.items(record, self.reader)]
-        practise(encoder, task, Feed(task, items, self.seed, ROWS), seed=self.seed, steps=self.size.steps)
+        practise(encoder, task, Feed(task, items, seed, ROWS), seed=seed, steps=self.size.steps)
         return accuracy_of(task, encoder, self.test[name], self.reader)
 
-    def together(self, seed: int, soft: Mapping[str, Sequence[np.ndarray]] | None = None) -> Shared:
-        """Train one model to all tasks; with `soft`, also to what teachers say of each training record."""
+    def together(self, seed: int) -> Shared:
+        """Train one model to all tasks."""
+        return self._shared(seed, self.train)
+
+    def distilled(self, seed: int, teachers: Sequence[Shared]) -> Shared:
+        """Train one model to what teachers say of the records of all tasks, for as many steps."""
+        return self._shared(seed, self.transfer, self.say(teachers, self.transfer))
+
+    def _shared(self, seed: int, records: Records, soft: Answers | None = None) -> Shared:
         encoder = fresh_encoder(self.vocabulary, seed)
         several = build_several(self.settings, self.vocabulary, encoder)
         feeds = {}
         for name in LEXICON_TASKS:
             task = several.task(name)
-            items = [task.items(record, self.reader) for record in self.train[name]]
+            items = [task.items(record, self.reader) for record in records[name]]
             if soft is not None:
                 task.taught = TEACHING
                 items = [
-                    task.with_soft_targets(each, said) for each, said in zip(items, soft[name], strict=True)
+                    task.with_soft_targets(each, answer)
+                    for each, answer in zip(items, soft[name], strict=True)
                 ]
             feeds[name] = Feed(task, [item for each in items for item in each], seed, ROWS, name)
         rows = Mixture(feeds, MixSettings(), seed)
@@ -121,33 +145,30 @@ class Workshop:
             for name, records in self.test.items()
         }
 
-    def say(
-        self, models: Sequence[Shared], records: Records, temperature: float
-    ) -> dict[str, list[np.ndarray]]:
-        """Return the mean of what models say of each record, float32 [labels]."""
+    def say(self, models: Sequence[Shared], records: Records) -> Answers:
+        """Return the mean of the probabilities that models give the labels of each record."""
         return {
-            name: [
-                np.mean(each, axis=0)
-                for each in zip(
-                    *(self._say(model, name, records, temperature) for model in models), strict=True
-                )
-            ]
+            name: [np.mean(answers, axis=0) for answers in zip(*answered, strict=True)]
             for name in records
+            if (answered := [self._say(model, name, records[name]) for model in models])
         }
 
-    def _say(self, model: Shared, name: str, records: Records, temperature: float) -> list[np.ndarray]:
+    def _say(self, model: Shared, name: str, records: Sequence[TextRecord]) -> list[np.ndarray]:
         task: Task[Any] = model.several.task(name)
-        items = [task.items(record, self.reader) for record in records[name]]
+        items = [task.items(record, self.reader) for record in records]
         outputs = outputs_by_record(task, model.encoder, items)
-        return [task.soft_targets(each, said, temperature) for each, said in zip(items, outputs, strict=True)]
+        return [
+            task.soft_targets(each, output, TEACHING.temperature)
+            for each, output in zip(items, outputs, strict=True)
+        ]
 
     def of_ensemble(self, models: Sequence[Shared]) -> dict[str, float]:
         """Return the accuracy of the label that models hold for most probable on average."""
-        said = self.say(models, self.test, temperature=1.0)
+        answers = self.say(models, self.test)
         return {
             name: mean(
                 self.settings[name].labels[int(each.argmax())] == record.label
-                for each, record in zip(said[name], records, strict=True)
+                for each, record in zip(answers[name], records, strict=True)
             )
             for name, records in self.test.items()
         }
@@ -162,15 +183,15 @@ def measure(models: Models) -> Finding:
 def scores(seed: int, size: Size) -> Scores:
     """Return what one seed's models come to, on a lexicon of its own.
 
-    The first teacher is the model trained together; the student begins with its weights and sees its order.
+    What a model trained together comes to is a mean over all teachers, each of which is one.
     """
     shop = Workshop(seed, size)
     teachers = [shop.together(seed * 1000 + number) for number in range(size.teachers)]
-    student = shop.together(seed * 1000, shop.say(teachers, shop.train, TEACHING.temperature))
+    singly = [shop.accuracies(teacher) for teacher in teachers]
     return {
         ALONE: shop.alone(),
-        TOGETHER: shop.accuracies(teachers[0]),
-        DISTILLED: shop.accuracies(student),
+        TOGETHER: {name: mean(each[name] for each in singly) for name in LEXICON_TASKS},
+        DISTILLED: shop.accuracies(shop.distilled(seed * 1000, teachers)),
         ENSEMBLE: shop.of_ensemble(teachers),
     }
 
@@ -212,9 +233,9 @@ MULTI_TASK = Claim(
     name="multi_task",
     sentence="Tasks that share an encoder help each other, and one model can be distilled from an ensemble of such.",
     experiment=(
-        "Three small tasks over one lexicon are learned alone, together, and together with what an ensemble says of "
-        "the same records."
+        "Three small tasks over one lexicon are learned alone, together, and together from what an ensemble says of "
+        "these records and of unlabelled ones."
     ),
-    source="Liu et al. 2019a (MT-DNN), section 3; Liu et al. 2019b, section 3",
+    source="Liu et al. 2019a (MT-DNN), section 3; Liu et al. 2019b, section 3; Hinton et al. 2015, section 2",
     measure=measure,
 )

@@ -55,11 +55,14 @@ class FineTuning:
         is_causal = reads_from_the_left(about.objective)
         return read_tasks(self.recipe, about.layout, is_causal=is_causal, say=lambda _line: None)
 
-    def metrics(self) -> list[str]:
-        """Return the names of all metrics that may come of it."""
+    def metrics(self, read: dict[str, TaskRecords] | None = None) -> list[str]:
+        """Return the names of all metrics that may come of it: exactly, where its records were `read`."""
         (part,) = self.recipe.tasks.values()
         task = TASKS[part.task.kind][1]
-        return [*task.measures, *task.further]
+        if read is None:
+            return [*task.measures, *task.further]
+        (records,) = read.values()
+        return task.reports(records.settings)
 
     def judge(self, place: Path, *, quiet: bool) -> list[TaskResult]:
         """Train and judge in the run folder `place`, or go on there."""

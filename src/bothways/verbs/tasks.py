@@ -101,6 +101,10 @@ def predict(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where to write JSON lines; else they are printed.")
     ] = None,
+    device: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Where to compute: auto (a GPU where there is one), cpu or cuda."),
+    ] = "auto",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -112,7 +116,7 @@ def predict(
     """
     from bothways.finetuning.predicting import predict_file
 
-    result = predict_file(run, file, words or [], name=name, out=out, say=voice(quiet, json))
+    result = predict_file(run, file, words or [], name=name, out=out, device=device, say=voice(quiet, json))
     show(result, result.lines(), quiet=quiet, json=json)
 
 
