@@ -1,6 +1,6 @@
 """What several seeds say of the difference between two ways: its interval, and the verdict that follows from it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from statistics import mean
 
 from bothways.claims.base import Measure, Models, Verdict
@@ -16,10 +16,10 @@ def over_seeds(name: str, values: Sequence[float], truth: float | None = None) -
     return Measure(name, interval.value, interval.low, interval.high, truth)
 
 
-def curve(name: str, at: Mapping[float | str, Sequence[float]]) -> Series:
-    """Return a series of a picture from the values, one a seed, at each x."""
+def curve(name: str, at: Iterable[tuple[float | str, Sequence[float]]]) -> Series:
+    """Return a series of a picture from pairs of an x and the values there, one a seed."""
     points = []
-    for x, values in at.items():
+    for x, values in at:
         here = over_seeds(name, values)
         points.append(Point(x, here.value, here.low, here.high))
     return Series(name, tuple(points))

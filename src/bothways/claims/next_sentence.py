@@ -108,7 +108,8 @@ def judge(by_seed: Sequence[Scores], labelled: Sequence[int], *, quick: bool) ->
     measures = [over_seeds(f"accuracy, {name}", values) for name, values in means.items()]
     series = [
         curve(
-            name, {count: [scores[name][place] for scores in by_seed] for place, count in enumerate(labelled)}
+            name,
+            ((count, [scores[name][place] for scores in by_seed]) for place, count in enumerate(labelled)),
         )
         for name in PRETRAININGS
     ]

@@ -20,7 +20,6 @@ from bothways.model.encoder import Encoder
 from bothways.objectives.base import Objective
 from bothways.tasks import Task
 from bothways.tasks.answering import predict
-from bothways.tasks.feed import Feed, Mixture
 from bothways.tasks.rows import Reader
 from bothways.text.tokenizer import TokenizerSettings, train_tokenizer
 from bothways.training import schedule
@@ -99,7 +98,7 @@ def fresh_encoder(vocabulary: Vocabulary, seed: int, *, layers: int = 2, width: 
 def practise(
     encoder: Encoder,
     objective: Objective,
-    rows: Format | Feed | Mixture,
+    rows: Format,
     *,
     seed: int,
     steps: int,

@@ -104,7 +104,7 @@ def judge(by_seed: Sequence[Scores], *, quick: bool) -> Finding:
         title="Which sense of a word is meant",
         x="vectors",
         y="accuracy of a nearest-centroid probe",
-        series=(curve("accuracy", {**found}),),
+        series=(curve("accuracy", found.items()),),
         references=(("chance", 0.5),),
         note=f"Static vectors by {by_seed[0].learned_by}. In this language the words of a sentence without their order "
         "say nothing of the sense.",
