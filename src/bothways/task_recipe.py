@@ -4,6 +4,7 @@
 full, or a part of it. What is resolved is written down as `recipe.yaml`, and reads back to the identical run.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -18,6 +19,7 @@ from bothways.recipe_files import dump, merge_layers, parse_words, read_yaml
 from bothways.records.columns import ColumnSettings
 from bothways.tasks import TASKS, TaskSettings, can_be_called
 from bothways.tasks.feed import MixSettings
+from bothways.training.metrics import COLUMNS
 from bothways.training.settings import TrainingSettings
 
 if TYPE_CHECKING:  # a type checker cannot read unions out of dictionaries
@@ -28,7 +30,7 @@ else:
 TRAINING: dict[str, Any] = {
     "epochs": 3.0,
     "batch": 32,
-    "optimizer": {"kind": "adamw", "learning_rate": 1e-4, "layer_decay": 0.8},
+    "optimizer": {"kind": "adamw", "layer_decay": 0.8},
     "schedule": {"kind": "linear", "warmup": 0.1},
     "evaluate_every": None,
     "save_every": None,
@@ -36,6 +38,12 @@ TRAINING: dict[str, Any] = {
 }
 """How small labelled sets are learned unless it is said otherwise: ELECTRA's settings for its small and base models
 (Clark et al. 2020, appendix B, table 7), which serve the other families as well; 3 epochs are BERT's."""
+
+LEARNING_RATES: dict[float, float] = {512: 3e-4, math.inf: 1e-4}
+"""Width of the encoder, at most -> the learning rate: ELECTRA-small's and ELECTRA-base's, from the same table.
+
+The bound lies between their widths of 256 and 768, where models of our own (4 layers of width 512, BERT's and XLNet's)
+still learn better at the higher rate."""
 
 
 class TaskData(Settings):
@@ -117,13 +125,26 @@ def of_file(model: str | None, path: Path, words: Sequence[str]) -> TaskRecipe:
 
 
 def of_layers(layers: Sequence[dict[str, Any]]) -> TaskRecipe:
-    """Return the recipe of nested values, later ones on top; `TRAINING` lies below all of them."""
+    """Return the recipe of nested values, later ones on top; `TRAINING` lies below all of them.
+
+    A learning rate that none of them says waits for the model: `with_learning_rate`.
+    """
     values = merge_layers([{"training": TRAINING}, *layers])
     recipe = build(TaskRecipe, values, f"the recipe {values['name']}")
     if not recipe.tasks:
         raise UsageError("the recipe names no task; give one under `tasks`, or --task and --data")
     _check_names(recipe)
     return recipe
+
+
+def with_learning_rate(recipe: TaskRecipe, width: int) -> TaskRecipe:
+    """Return the recipe with the learning rate for an encoder of that width, unless one was said."""
+    training = recipe.training
+    if "learning_rate" in training.optimizer.model_fields_set:
+        return recipe
+    rate = next(rate for widest, rate in LEARNING_RATES.items() if width <= widest)
+    optimizer = training.optimizer.model_copy(update={"learning_rate": rate})
+    return recipe.model_copy(update={"training": training.model_copy(update={"optimizer": optimizer})})
 
 
 def _check_names(recipe: TaskRecipe) -> None:
@@ -133,6 +154,11 @@ def _check_names(recipe: TaskRecipe) -> None:
         if not can_be_called(name):
             raise UsageError(
                 f"a task of several cannot be called {name!r}, which PyTorch needs; choose another name"
+            )
+        if name in COLUMNS:
+            raise UsageError(
+                f"a task of several cannot be called {name!r}, a column of metrics.jsonl, where its loss has one of "
+                "its own; choose another name"
             )
     if recipe.mix.main is not None and recipe.mix.main not in names:
         raise UsageError(

@@ -24,6 +24,7 @@ from bothways.finetuning.seeds import finetune_seeds
 from bothways.interop.folder import describe
 from bothways.recipe_files import dump
 from bothways.task_recipe import of_file, write_resolved
+from bothways.training.metrics import COLUMNS
 
 SHORT = (
     "training.threads=1",
@@ -134,6 +135,7 @@ def test_training_follows_epochs_and_judges_after_each(place):
     assert run.steps == 12
     lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "held_out" in line] == [6, 12]
+    assert {column for line in lines for column in line} <= COLUMNS | {"classify"}
 
 
 def test_the_best_checkpoint_is_that_of_the_highest_score(place):
@@ -227,6 +229,16 @@ def test_predict_refuses_words_that_say_nothing_to_it(place, capsys):
     assert found[0] == found[1] != found[2]
 
 
+def test_predict_computes_where_it_is_told(place, capsys, monkeypatch):
+    run = finetune(recipe(place, *STEPS), place / "out", quiet=True)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert main(["predict", str(run.folder), "test.csv", "--device", "cpu", "--quiet"]) == 0
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    for device, hint in (("cuda", "PyTorch sees no GPU here"), ("gpu", "choose one of: auto, cpu, cuda")):
+        assert main(["predict", str(run.folder), "test.csv", "--device", device]) == UsageError.exit_code
+        assert hint in capsys.readouterr().err
+
+
 def test_predictions_are_written_as_json_lines(place):
     run = finetune(recipe(place, *STEPS), place / "out", quiet=True)
     (place / "new.csv").write_text("text\nshe was glad\ncold and grey\n")
@@ -252,6 +264,9 @@ def test_a_dry_run_reads_everything_and_writes_nothing(place):
     said: list[str] = []
     foreseen = foresee(recipe(place, *STEPS), said.append)
     assert foreseen.steps == 6
+    assert any("by adamw at a learning rate of 0.003" in line for line in foreseen.lines())
+    unsaid = foresee(recipe(place, *STEPS[:4]), said.append)
+    assert any("at a learning rate of 0.0003" in line for line in unsaid.lines())
     assert any("reads column 'text' as text, 'label' as label" in line for line in said)
     assert {path.name for path in place.iterdir()} == {
         "pretrained",

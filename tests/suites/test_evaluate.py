@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -261,6 +262,17 @@ def test_a_mistake_is_one_sentence(place, models, options, error, message):
 def test_a_mistake_is_found_before_anything_is_trained(place, models, tmp_path, word, message):
     with pytest.raises(UsageError, match=message):
         plan_of(place, models, word, out=tmp_path)
+
+
+def test_a_metric_about_one_label_is_refused_where_there_are_many(place, models, tmp_path):
+    three = [replace(record, label=f"label {number % 3}") for number, record in enumerate(records(24))]
+    data = place / "data" / "mood"
+    for part in ("train", "dev", "test"):
+        write_csv(data / f"{part}.csv", three)
+    words = ["rows.mood.task.positive=null", "rows.mood.task.metric=accuracy"]
+    with pytest.raises(UsageError, match=r"mood has no metric 'f1' to show; choose one of: .*macro_f1"):
+        plan_of(place, models, *words, rows=["mood"], out=tmp_path)
+    assert plan_of(place, models, *words, "rows.mood.also=[macro_f1]", rows=["mood"], out=tmp_path).cells
 
 
 def test_words_that_would_change_nothing_are_refused_where_nothing_is_learned(place, models, tmp_path):

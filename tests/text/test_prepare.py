@@ -3,6 +3,8 @@
 import fcntl
 import json
 import random
+import shutil
+import threading
 
 import pytest
 
@@ -165,12 +167,55 @@ def test_no_source_at_all_is_an_error(tmp_path):
         prepare(DataSettings(), TOKENIZER, tmp_path, print)
 
 
-def test_two_processes_do_not_prepare_one_folder(corpus, tmp_path):
+def test_two_processes_do_not_prepare_one_folder(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("bothways.text.turns.PATIENCE", 0.0)
     (tmp_path / "out").mkdir()
     with (tmp_path / "out" / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(DataError, match="another process"):
             run(corpus, tmp_path / "out")
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_second_process_waits_for_the_first_and_goes_on_from_what_it_left(
+    corpus, tmp_path, monkeypatch, finished
+):
+    monkeypatch.setattr("bothways.text.turns.PAUSE", 0.01)
+    out, said = tmp_path / "out", []
+    out.mkdir()
+    lock = (out / ".lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    is_waiting = threading.Event()
+
+    def first() -> None:
+        with lock:
+            assert is_waiting.wait(60)
+            if finished:
+                run(corpus, tmp_path / "elsewhere")
+                shutil.copytree(tmp_path / "elsewhere", out, ignore=lambda *_: [".lock"], dirs_exist_ok=True)
+
+    def say(line: str) -> None:
+        said.append(line)
+        is_waiting.set()
+
+    other = threading.Thread(target=first)
+    other.start()
+    prepared = prepare(DataSettings(train=str(corpus)), TOKENIZER, out, say)
+    other.join()
+    assert prepared.folder == out
+    assert "another process: waiting" in said[0]
+    assert (len(said) == 1) is finished, said
+
+
+def test_a_published_size_matters_only_where_the_size_is_automatic(corpus, tmp_path):
+    def again(vocabulary, published):
+        settings = TokenizerSettings(vocabulary=vocabulary, published_vocabulary=published)
+        return run(corpus, tmp_path / str(vocabulary), settings)[1]
+
+    assert again(80, 100)
+    assert again(80, 200) == []
+    assert again("auto", 100)
+    assert again("auto", 200)
 
 
 def test_a_folder_that_cannot_be_written_is_a_usage_error(corpus, tmp_path):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from bothways.finetuning.build import build_model, lay_out, make_feed
 from bothways.finetuning.inputs import read_inputs
@@ -26,10 +27,11 @@ class Foreseen:
     def lines(self) -> list[str]:
         """Return what was read and what would be trained."""
         kinds = ", ".join(f"{name} ({part.task.kind})" for name, part in self.recipe.tasks.items())
+        optimizer: Any = self.recipe.training.optimizer
         return [
             *self.notes,
             f"would train {kinds} from {self.recipe.model}: {self.parameters / 1e6:.1f} M parameters, "
-            f"{self.steps:,} steps an epoch",
+            f"{self.steps:,} steps an epoch, by {optimizer.kind} at a learning rate of {optimizer.learning_rate:g}",
             "nothing was written; leave out --dry-run to do it",
         ]
 

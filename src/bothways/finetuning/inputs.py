@@ -14,7 +14,7 @@ from bothways.finetuning.data import TaskRecords, read_tasks
 from bothways.finetuning.teaching import with_teachers
 from bothways.interop.folder import Description, describe
 from bothways.objectives import OBJECTIVES
-from bothways.task_recipe import TaskRecipe
+from bothways.task_recipe import TaskRecipe, with_learning_rate
 from bothways.tasks import SeveralSettings, TaskSettings
 from bothways.teachers import digest_of
 from bothways.training import run_folder
@@ -37,7 +37,7 @@ class Inputs:
     """Everything that decides a run."""
 
     recipe: TaskRecipe
-    """With what teachers and training records decide filled in, such as labels."""
+    """With what the model, teachers and training records decide filled in: the learning rate, labels and the like."""
     model: Path
     """The folder of the model it starts from."""
     about: Description
@@ -64,7 +64,7 @@ def read_inputs(recipe: TaskRecipe, say: Say) -> Inputs:
     model = run_folder.resolve_run(Path(recipe.model), say)
     about = describe(model)
     check(recipe, about)
-    recipe = with_teachers(recipe)
+    recipe = with_teachers(with_learning_rate(recipe, about.settings.width))
     tasks = read_tasks(recipe, about.layout, is_causal=reads_from_the_left(about.objective), say=say)
     parts = {
         name: part.model_copy(update={"task": tasks[name].settings}) for name, part in recipe.tasks.items()

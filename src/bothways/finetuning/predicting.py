@@ -68,13 +68,16 @@ def predict_file(
     *,
     name: str | None = None,
     out: Path | None = None,
+    device: str = "auto",
     say: Say = lambda _line: None,
 ) -> Predictions:
     """Answer every record of a file with a fine-tuned model, and write JSON lines to `out` where it is given.
 
     `name` is the task's, of a model of several. What is read are the columns that the run was trained with, unless
-    `words` such as `columns.text=review` say otherwise.
+    `words` such as `columns.text=review` say otherwise. `device` is `auto`, `cpu` or `cuda`; raises `UsageError` for
+    one that there is not.
     """
+    place = choose_device(device)
     said = build(PredictWords, parse_words(words), "predict").said()
     folder = resolve_run(run, say)
     model, missing = read_model(folder)
@@ -84,9 +87,9 @@ def predict_file(
     labelled = read(path, kind, columns, labelled=False)
     for line in labelled.reading.lines():
         say(line)
-    encoder = model.encoder.to(choose_device())
+    encoder = model.encoder.to(place)
     asked = [unlabelled(record) for record in labelled.records]
-    answers = predict(task.to(choose_device()), encoder, asked, reader_of(model, task))
+    answers = predict(task.to(place), encoder, asked, reader_of(model, task))
     predictions = [
         {"where": record.where, **each} for record, each in zip(labelled.records, answers, strict=True)
     ]

@@ -15,7 +15,7 @@ from bothways.recipe_files import Values, merge
 from bothways.suites.contestants import Contestant
 from bothways.suites.cost import Cost, of_training
 from bothways.suites.settings import Files, Row
-from bothways.task_recipe import TaskRecipe, of_file, of_layers, write_resolved
+from bothways.task_recipe import TaskRecipe, of_file, of_layers, with_learning_rate, write_resolved
 from bothways.tasks import TASKS
 
 MOST_RECORDS = 8_000
@@ -55,11 +55,14 @@ class FineTuning:
         is_causal = reads_from_the_left(about.objective)
         return read_tasks(self.recipe, about.layout, is_causal=is_causal, say=lambda _line: None)
 
-    def metrics(self) -> list[str]:
-        """Return the names of all metrics that may come of it."""
+    def metrics(self, read: dict[str, TaskRecords] | None = None) -> list[str]:
+        """Return the names of all metrics that may come of it: exactly, where its records were `read`."""
         (part,) = self.recipe.tasks.values()
         task = TASKS[part.task.kind][1]
-        return [*task.measures, *task.further]
+        if read is None:
+            return [*task.measures, *task.further]
+        (records,) = read.values()
+        return task.reports(records.settings)
 
     def judge(self, place: Path, *, quiet: bool) -> list[TaskResult]:
         """Train and judge in the run folder `place`, or go on there."""
@@ -98,7 +101,7 @@ def fine_tuning(
 ) -> FineTuning:
     """Return the run of one row, model and seed; see `row_recipe`."""
     recipe = row_recipe(name, row, files, str(model.folder), seed=seed, length=length, full=full, words=words)
-    return FineTuning(model, recipe)
+    return FineTuning(model, with_learning_rate(recipe, model.about.settings.width))
 
 
 def row_recipe(

@@ -149,9 +149,8 @@ def _check(rows: Mapping[str, Row], cells: Sequence[Cell]) -> None:
         to_do = [cell.work for cell in of_row if not (cell.place / RESULTS).exists()]
         for work in to_do:
             work.check()
-        if to_do:
-            to_do[0].read()
-        known = of_row[0].work.metrics() if row.also else []
+        read = to_do[0].read() if to_do else None
+        known = of_row[0].work.metrics(read) if row.also else []
         if unknown := next((metric for metric in row.also if metric not in known), None):
             raise UsageError(f"{name} has no metric {unknown!r} to show; {nearest(unknown, known)}")
 

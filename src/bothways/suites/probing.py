@@ -51,9 +51,9 @@ class Probing:
     def check(self) -> None:
         """Refuse nothing: the plan refuses models that see one side of a blank."""
 
-    def metrics(self) -> list[str]:
-        """Return the names of all metrics that may come of it."""
-        groups = dict.fromkeys(probe.group for probe in self.read() if probe.group is not None)
+    def metrics(self, read: list[Probe] | None = None) -> list[str]:
+        """Return the names of all metrics that may come of it; `read` are its probes, where they were read."""
+        groups = dict.fromkeys(probe.group for probe in read or self.read() if probe.group is not None)
         return [METRIC, "first", "among_five", *(f"{METRIC} of {group}" for group in groups)]
 
     def judge(self, place: Path, *, quiet: bool) -> list[TaskResult]:

@@ -55,9 +55,13 @@ class ZeroShot:
     def check(self) -> None:
         """Refuse nothing: whether a model can be asked shows when its words are read."""
 
-    def metrics(self) -> list[str]:
-        """Return the names of all metrics that may come of it: ways of asking, fields and phenomena."""
-        groups = {name for pair in self.read() for name in (pair.field, pair.phenomenon) if name is not None}
+    def metrics(self, read: list[MinimalPair] | None = None) -> list[str]:
+        """Return the names of all metrics that may come of it: ways of asking, fields and phenomena.
+
+        `read` are its pairs, where they were read.
+        """
+        pairs = read or self.read()
+        groups = {name for pair in pairs for name in (pair.field, pair.phenomenon) if name is not None}
         return [METRIC, UNIGRAM, *WAYS, *sorted(groups)]
 
     def judge(self, place: Path, *, quiet: bool) -> list[TaskResult]:

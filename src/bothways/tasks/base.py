@@ -253,6 +253,11 @@ class Task(Objective, Generic[R]):
         """Raise `BadRow` for a record that can be neither learned nor judged, such as one with an unknown label."""
 
     @classmethod
+    def reports(cls, settings: Any) -> list[str]:
+        """Return the names of the metrics that may come of it, by what `learn` has filled in."""
+        return [*cls.measures, *cls.further]
+
+    @classmethod
     def notes(cls, settings: Any, records: Sequence[R]) -> list[str]:
         """Return warnings about the training records."""
         return []

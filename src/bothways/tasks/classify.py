@@ -32,6 +32,7 @@ from bothways.tasks.rows import Item, Reader, TaskBatch
 from bothways.tasks.sentences import SentenceSettings, SentenceTask, read_texts
 
 Measure = Literal["accuracy", "f1", "f1_accuracy", "macro_f1", "matthews"]
+ABOUT_ONE_LABEL: tuple[Measure, ...] = ("f1", "f1_accuracy")
 
 
 class ClassifySettings(SentenceSettings):
@@ -135,6 +136,12 @@ class Classify(SentenceTask[TextRecord]):
         check_labels(record, settings.labels)
 
     @classmethod
+    def reports(cls, settings: ClassifySettings) -> list[str]:
+        """Leave out metrics about one label where it is not known which."""
+        known = about_one_label(settings)
+        return [name for name in cls.measures if name in known or name not in ABOUT_ONE_LABEL]
+
+    @classmethod
     def notes(cls, settings: ClassifySettings, records: Sequence[TextRecord]) -> list[str]:
         """Warn where nearly all records have one label."""
         warning = imbalance(records)
@@ -154,7 +161,7 @@ def check_settings(settings: ClassifySettings) -> None:
         raise UsageError(
             f"task.positive={settings.positive} is no label; {nearest(settings.positive, labels)}"
         )
-    if settings.metric in ("f1", "f1_accuracy") and settings.metric not in about_one_label(settings):
+    if settings.metric in ABOUT_ONE_LABEL and settings.metric not in about_one_label(settings):
         raise UsageError(
             f"task.metric={settings.metric} is about one label, and there are {len(labels)}; "
             "set task.metric=macro_f1, or name it with task.positive and set task.metric=f1"
@@ -169,7 +176,7 @@ def check_settings(settings: ClassifySettings) -> None:
 def about_one_label(settings: ClassifySettings) -> tuple[Measure, ...]:
     """Return which metrics about one label can be taken: it is the last of two, or else must be named."""
     if len(settings.labels) == 2:
-        return ("f1", "f1_accuracy")
+        return ABOUT_ONE_LABEL
     return ("f1",) if settings.positive is not None else ()
 
 

@@ -9,8 +9,6 @@ Calling it again with the same text and settings opens the folder and returns; a
 the first shard that is missing. Held-out documents are never trained on, not even by the tokenizer.
 """
 
-import contextlib
-import fcntl
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -34,6 +32,7 @@ from bothways.text.encode import sealed
 from bothways.text.learn import TokenizerSettings, train_tokenizer
 from bothways.text.shards import MANIFEST, Shards, ShardWriter, read_manifest
 from bothways.text.tokenizer import load_tokenizer, vocabulary_of
+from bothways.text.turns import turn_at
 from bothways.vocabulary import Vocabulary
 
 KIND = "bothways prepared text"
@@ -70,8 +69,9 @@ class Prepared:
 def prepare(data: DataSettings, tokenizer: TokenizerSettings, folder: Path, say: Say) -> Prepared:
     """Make, finish or open the prepared text in `folder`.
 
-    `data.train` may itself be a folder that was prepared before; it is then used as it is. Raises `DataError` where
-    the text, the tokenizer or the shards cannot be used.
+    `data.train` may itself be a folder that was prepared before; it is then used as it is. Where another process is at
+    work in `folder`, waits until it has finished. Raises `DataError` where the text, the tokenizer or the shards cannot
+    be used.
     """
     if data.train is None:
         raise DataError("no text: data.train is not set; give a file, a folder, or embedded")
@@ -81,12 +81,17 @@ def prepare(data: DataSettings, tokenizer: TokenizerSettings, folder: Path, say:
         return _opened(place)
     _refuse_inside(folder, [data.train, data.valid])
     made_from = _made_from(data, tokenizer)
-    if is_prepared(folder) and _is_made_from(read_manifest(folder)["made_from"], made_from):
-        return _opened(folder)
-    with _claimed(folder):
-        say(f"preparing {data.train} in {folder}")
-        _build(data, tokenizer, made_from, folder, say)
+    if not _is_finished(folder, made_from):
+        with turn_at(folder, say):
+            # Whoever held the folder before may have made the very same.
+            if not _is_finished(folder, made_from):
+                say(f"preparing {data.train} in {folder}")
+                _build(data, tokenizer, made_from, folder, say)
     return _opened(folder)
+
+
+def _is_finished(folder: Path, made_from: dict[str, Any]) -> bool:
+    return is_prepared(folder) and _is_made_from(read_manifest(folder)["made_from"], made_from)
 
 
 def _build(
@@ -113,22 +118,6 @@ def _build(
     files.write_json(folder / MANIFEST, sealed(manifest))
     for line in notes:
         say(line)
-
-
-@contextlib.contextmanager
-def _claimed(folder: Path) -> Iterator[None]:
-    """Keep a second process from writing to the same folder; the lock is gone with the process."""
-    with files.explained(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("w")
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DataError(
-                f"{folder} is being prepared by another process; wait for it or choose another folder"
-            ) from None
-        yield
 
 
 def is_prepared(folder: Path) -> bool:
@@ -196,7 +185,15 @@ def _is_made_from(before: dict[str, Any], now: dict[str, Any]) -> bool:
     """Compare two records of `_made_from`; a borrowed tokenizer that is gone by now was copied, and may be."""
     if now["borrowed"] == []:
         now = now | {"borrowed": before.get("borrowed")}
-    return before == now
+    return _decisive(before) == _decisive(now)
+
+
+def _decisive(made_from: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the published vocabulary where a number is asked for: it bounds "auto" alone."""
+    tokenizer = dict(made_from["tokenizer"])
+    if tokenizer["vocabulary"] != "auto":
+        tokenizer.pop("published_vocabulary", None)
+    return made_from | {"tokenizer": tokenizer}
 
 
 def _source(path: str) -> Any:
@@ -239,7 +236,7 @@ def _tokenizer(
     """Return the tokenizer, found finished in the folder, borrowed, or learned now."""
     path = folder / TOKENIZER
     try:
-        if json.loads((folder / LEARNED).read_text(encoding="utf-8")) == made_from:
+        if _is_made_from(json.loads((folder / LEARNED).read_text(encoding="utf-8")), made_from):
             return load_tokenizer(path)
     except (OSError, ValueError):
         pass

@@ -19,6 +19,21 @@ from rich.progress import Progress as RichProgress
 
 from bothways import files
 
+COLUMNS = frozenset(
+    {
+        "step",
+        "loss",
+        "gradient_norm",
+        "tokens_per_second",
+        "learning_rate",
+        "tokens",
+        "seconds",
+        "skipped",
+        "held_out",
+    }
+)
+"""What a line of `metrics.jsonl` may hold besides the parts of the loss, which stand there under their own names."""
+
 
 class MetricsLog:
     """The open `metrics.jsonl` of a run; a context manager.

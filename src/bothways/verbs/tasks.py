@@ -42,7 +42,8 @@ def finetune(
 ) -> None:
     """Train a pretrained model to a task, or to several.
 
-    Tables have their columns guessed and shown; name them with data.columns.text and so on.
+    Tables have their columns guessed and shown; name them with data.columns.text and so on. The learning rate is 3e-4
+    up to a width of 512, 1e-4 for wider models; set it with training.optimizer.learning_rate.
 
     \b
     bothways finetune runs/bert-small-1 --task classify --data train.csv --dev dev.csv
@@ -100,6 +101,10 @@ def predict(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where to write JSON lines; else they are printed.")
     ] = None,
+    device: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Where to compute: auto (a GPU where there is one), cpu or cuda."),
+    ] = "auto",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -111,7 +116,7 @@ def predict(
     """
     from bothways.finetuning.predicting import predict_file
 
-    result = predict_file(run, file, words or [], name=name, out=out, say=voice(quiet, json))
+    result = predict_file(run, file, words or [], name=name, out=out, device=device, say=voice(quiet, json))
     show(result, result.lines(), quiet=quiet, json=json)
 
 
