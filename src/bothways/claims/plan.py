@@ -1,0 +1,167 @@
+"""The plan: which tiny models the claims are measured on, each trained once and kept.
+
+A variant is what a recipe changes in the plan's defaults, and with the key `language` the language that it reads. Two
+claims that name the same settings share their models: a model is known by the digest of its recipe and its language.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bothways import files
+from bothways.checks import check
+from bothways.claims.language import Language
+from bothways.config import build
+from bothways.evaluate import Subject
+from bothways.pretrain import prepared_text, pretrain
+from bothways.recipe import Recipe
+from bothways.recipe_files import merge_layers
+from bothways.text.workers import Workers, default_count
+from bothways.trained import load
+
+Say = Callable[[str], None]
+Variant = Mapping[str, Any]
+
+DOCUMENTS = 20_000
+"""Documents of three sentences that a language is learned from; longer ones are fewer."""
+QUICK = 6
+"""A quick look trains for a sixth of the steps."""
+ROW = 26
+"""Slots of a row: a document of three sentences of eight words between CLS and SEP."""
+
+DEFAULTS: dict[str, Any] = {
+    "name": "claims",
+    "tokenizer": {"kind": "word"},
+    "format": {"kind": "packed", "length": ROW},
+    "objective": {"kind": "masked"},
+    "backbone": {
+        "kind": "bert",
+        "layers": 2,
+        "width": 64,
+        "heads": 4,
+        "feed_forward": 256,
+        "dropout": 0.0,
+        "attention_dropout": 0.0,
+        "initial_positions": "sinusoidal",
+    },
+    "training": {
+        "steps": 3000,
+        "batch": 32,
+        "optimizer": {"learning_rate": 2e-3},
+        "device": "cpu",
+        "precision": "float32",
+        "threads": 1,
+        "compile": False,
+        "evaluate_every": None,
+        "save_every": None,
+        "log_every": 50,
+        "keep": 1,
+    },
+}
+"""What every variant starts from. All models are of one size, so that only what is claimed differs."""
+
+BACKBONES: dict[str, dict[str, Any]] = {
+    "bert": DEFAULTS["backbone"],
+    "xlnet": {
+        **{name: DEFAULTS["backbone"][name] for name in ("layers", "width", "heads", "feed_forward")},
+        "kind": "transformer_xl",
+        "dropout": 0.0,
+        "attention_dropout": 0.0,
+    },
+}
+"""The tiny encoders, for variants that name another."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One model to train."""
+
+    recipe: Recipe
+    language: Language
+    folder: Path
+    """Its run folder."""
+
+
+def train(
+    variants: Mapping[str, Variant],
+    seeds: Sequence[int],
+    folder: Path,
+    say: Say = lambda _line: None,
+    *,
+    quick: bool = False,
+) -> dict[str, list[Path]]:
+    """Return the run folders of every variant, one a seed; those that are not in `folder` yet are trained.
+
+    Two models are trained at a time where there are two processors. Raises every `BothwaysError` of `pretrain`.
+    """
+    jobs = {
+        name: [job(variant, seed, folder, quick=quick) for seed in seeds]
+        for name, variant in variants.items()
+    }
+    wanted = {
+        each.folder: each for of_variant in jobs.values() for each in of_variant if not each.folder.exists()
+    }
+    for each in wanted.values():
+        prepared_text(each.recipe, lambda _line: None)
+    for done, name in enumerate(_trained(list(wanted.values())), start=1):
+        say(f"  trained {done} of {len(wanted)} models ({name})")
+    return {name: [each.folder for each in of_variant] for name, of_variant in jobs.items()}
+
+
+def load_subject(run: Path) -> Subject:
+    """Return the model that a run ended with."""
+    return load(run)[0]
+
+
+def job(variant: Variant, seed: int, folder: Path, *, quick: bool = False) -> Job:
+    """Return what a variant and a seed come to, its text written.
+
+    Raises `UsageError` for settings that make no recipe.
+    """
+    language = Language(**variant.get("language", {}))
+    settings = {name: value for name, value in variant.items() if name != "language"}
+    place = folder / "languages" / _short(asdict(language))
+    written = _written(language, place)
+    layers = [DEFAULTS, {"seed": seed, "data": written}, settings]
+    recipe = build(Recipe, merge_layers(layers), "a claim's variant")
+    if quick and recipe.training.steps:
+        shorter = recipe.training.model_copy(update={"steps": max(1, recipe.training.steps // QUICK)})
+        recipe = recipe.model_copy(update={"training": shorter})
+    check(recipe)
+    decides = {"recipe": recipe.model_dump(mode="json", exclude={"data"}), "language": asdict(language)}
+    return Job(recipe, language, folder / "models" / _short(decides))
+
+
+def _written(language: Language, place: Path) -> dict[str, Any]:
+    """Write a language's text, where it is not yet, and return the settings of the data."""
+    text = place / "text.txt"
+    if not text.exists():
+        count = max(100, DOCUMENTS * 3 // language.sentences)
+        documents = language.documents(np.random.default_rng(0), count)
+        files.write_text(text, "".join(f"{document.text}\n" for document in documents))
+    return {"train": str(text), "documents": "line", "shards": str(place / "shards"), "workers": 1}
+
+
+def _short(value: object) -> str:
+    return files.digest(json.dumps(value, sort_keys=True))[:12]
+
+
+def _trained(jobs: Sequence[Job]) -> Iterator[str]:
+    """Train, and yield the name of what is done."""
+    processes = min(len(jobs), default_count())
+    if processes < 2:
+        yield from map(_train, jobs)
+        return
+    with Workers(processes) as workers:
+        yield from workers.ordered(_train, jobs)
+
+
+def _train(each: Job) -> str:
+    """Train one model into its folder, which is there whole or not at all."""
+    with files.folder_written_whole(each.folder) as partial:
+        pretrain(each.recipe, partial, quiet=True)
+    return each.folder.name
