@@ -49,7 +49,7 @@ DEFAULTS: dict[str, Any] = {
         "initial_positions": "sinusoidal",
     },
     "training": {
-        "steps": 3000,
+        "steps": 2000,
         "batch": 32,
         "optimizer": {"learning_rate": 2e-3},
         "device": "cpu",
