@@ -94,6 +94,10 @@ class Language:
         """Draw `count` documents."""
         return (self.document(rng) for _ in range(count))
 
+    def questions(self, count: int = 200) -> list[Document]:
+        """Return documents to ask about, always the same ones, drawn apart from any that are trained on."""
+        return list(self.documents(np.random.default_rng([1, 1]), count))
+
     def every_sentence(self) -> Iterator[tuple[Sentence, float]]:
         """Yield all sentences and topics with their probabilities, which sum to 1."""
         for frame, (topic, chance) in itertools.product(self.frames, NAMES.items()):

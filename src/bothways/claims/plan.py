@@ -75,6 +75,12 @@ BACKBONES: dict[str, dict[str, Any]] = {
 }
 """The tiny encoders, for variants that name another."""
 
+MASKED: dict[str, Any] = {}
+CAUSAL: dict[str, Any] = {"objective": {"kind": "causal"}}
+ALL_MASKED: dict[str, Any] = {"objective": {"mask_share": 1.0, "random_share": 0.0}}
+XLNET: dict[str, Any] = {"objective": {"kind": "permutation"}, "backbone": BACKBONES["xlnet"]}
+"""BERT's, GPT's and XLNet's way to learn, on the plan's language: the models that most claims share."""
+
 
 @dataclass(frozen=True)
 class Job:

@@ -70,25 +70,47 @@ class Reader:
         order = np.argsort(scored.windows, kind="stable")
         return scored.nats[order].reshape(len(documents), -1)
 
-    def states(self, blanks: Sequence[Blank]) -> np.ndarray:
-        """Return the final states of all words as the model computes them for questions, float64 [questions, words, width].
-
-        An objective with `[MASK]` shows it at `hidden`; one with orders leaves the words where they are.
-        """
-        subject = self.subject
-        examples = surround(
-            [self.encode(blank.words) for blank in blanks], subject.vocabulary, subject.layout
+    def states(self, blanks: Sequence[Blank]) -> list[np.ndarray]:
+        """Return the final states of the words, as `states` does."""
+        return states(
+            self.subject, [Question(self.encode(each.words), each.hidden, each.asked) for each in blanks]
         )
-        begin, num_words = text_begin(subject.layout), len(blanks[0].words)
-        hidden = np.zeros(examples.tokens.shape, dtype=bool)
-        for row, blank in enumerate(blanks):
-            hidden[row, begin + np.asarray(blank.hidden, dtype=np.int64)] = True
-        batch = subject.objective.cloze(examples, hidden, hidden).to(subject.device)
-        with asking(subject):
-            states, _ = subject.encoder(batch)
-        kept: torch.Tensor = states[:, begin : begin + num_words]
-        return kept.double().cpu().numpy()
 
     def _truth(self, blank: Blank, log_probabilities: np.ndarray) -> np.ndarray:
         wanted = self.encode([blank.words[place] for place in blank.asked])
         return log_probabilities[np.arange(len(wanted)), wanted]
+
+
+def states(subject: Subject, questions: Sequence[Question]) -> list[np.ndarray]:
+    """Return the final states of each question's text as the model computes them, float32 [text tokens, width].
+
+    An objective with `[MASK]` shows it at `hidden`; one with orders leaves the tokens where they are, and lets nothing
+    that is not hidden see them.
+    """
+    found: list[np.ndarray] = []
+    for begin in range(0, len(questions), _ROWS):
+        found += _states(subject, questions[begin : begin + _ROWS])
+    return found
+
+
+def _states(subject: Subject, questions: Sequence[Question]) -> list[np.ndarray]:
+    examples = surround([each.text for each in questions], subject.vocabulary, subject.layout)
+    first = text_begin(subject.layout)
+    hidden = np.zeros(examples.tokens.shape, dtype=bool)
+    for row, each in enumerate(questions):
+        hidden[row, first + np.asarray(each.hidden, dtype=np.int64)] = True
+    batch = subject.objective.cloze(examples, hidden, hidden).to(subject.device)
+    with asking(subject):
+        encoded, _ = subject.encoder(batch)
+    rows = encoded.float().cpu().numpy()
+    return [row[first : first + len(each.text)] for row, each in zip(rows, questions, strict=True)]
+
+
+def named(subject: Subject, encoded: np.ndarray) -> np.ndarray:
+    """Return the token that the model's own head reads off each state (float32 [states, width]), int64 [states]."""
+    with asking(subject):
+        scores = subject.objective.head(
+            torch.from_numpy(encoded).to(subject.device), subject.encoder.token_embedding
+        )
+    likeliest: np.ndarray = scores.argmax(dim=-1).cpu().numpy()
+    return likeliest
