@@ -120,7 +120,9 @@ def _point(measure: Measure, x: str) -> Point:
 
 CLAIM = Claim(
     name="bidirectional",
-    sentence="BERT is a denoising autoencoder: it predicts a masked token from both sides, where GPT sees only the left.",
+    sentence=(
+        "BERT is a denoising autoencoder: it predicts a masked token from both sides, where GPT sees only the left."
+    ),
     experiment=(
         "Words whose evidence stands on the left, on the right or on both sides are hidden one at a time; nats of a "
         "masked, a permutation and a causal model, beside the exact conditional entropies."

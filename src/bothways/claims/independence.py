@@ -1,4 +1,4 @@
-"""BERT predicts hidden tokens independently of each other, so "New York" comes apart; XLNet predicts one after the other.
+"""BERT predicts hidden tokens independently, so "New York" comes apart; XLNet predicts one after the other.
 
 A name of two or three words is hidden whole. *At once*, every word has its marginal and the joint probability is their
 product; *one by one*, each word is asked while those before it are shown, the chain rule. The language knows the truth
@@ -11,18 +11,27 @@ from pathlib import Path
 
 import numpy as np
 
-from bothways.claims.base import Claim, Finding, Models
+from bothways.claims.base import Claim, Finding, Measure, Models
 from bothways.claims.language import Document, Language, Topic
+from bothways.claims.own import by_window, windows_of
 from bothways.claims.plan import MASKED, XLNET
 from bothways.claims.reader import Blank, Reader
-from bothways.claims.verdict import difference, in_words, judge, measured, together
+from bothways.claims.verdict import difference, in_words, judge, judge_interval, measured, together
 from bothways.claims.words import NAMES
+from bothways.errors import DataError
+from bothways.evaluate.joint import joint_nats
+from bothways.evaluate.windows import select_spans
 from bothways.pages.figures import Figure, Point, Series
 
 MARGIN = 0.5
 """Nats a name by which independence must cost more than the truth, and more than the chain of the other model."""
 QUESTIONS = 150
 """Documents that names are hidden in."""
+MARGIN_OWN = 0.1
+"""Nats a span of ordinary text by which independence must cost more than the model's own chain."""
+SPANS = 300
+"""Spans of held-out text that a user's own model is asked for."""
+TITLE = "What hidden words cost, at once and one after the other"
 WAYS = ("at once", "one by one")
 
 
@@ -138,9 +147,10 @@ def measure(models: Models) -> Finding:
     impossible = [each.impossible["at once"] for each in found["masked"]]
     own_chain = difference(nats["masked", "at once"], nats["masked", "one by one"])
     because = (
-        f"a name costs the masked model {in_words(apart, 'nats')} above the truth when its words are predicted at once, "
-        f"{np.mean(impossible):.0%} of that distribution is no name, and XLNet's chain saves {in_words(gain, 'nats')} "
-        f"(more than {MARGIN} is asked for); asked word by word the masked model saves {in_words(own_chain, 'nats')} too"
+        f"a name costs the masked model {in_words(apart, 'nats')} above the truth when its words are predicted at "
+        f"once, {np.mean(impossible):.0%} of that distribution is no name, and XLNet's chain saves "
+        f"{in_words(gain, 'nats')} (more than {MARGIN} is asked for); asked one by one the masked model itself saves "
+        f"{in_words(own_chain, 'nats')}"
     )
     measures = [
         *(measured(f"{model}, {way}, nats a name", nats[model, way], truth[way]) for model, way in nats),
@@ -164,6 +174,34 @@ def measure(models: Models) -> Finding:
     return Finding(tuple(measures), verdict, because, _figure(nats, truth))
 
 
+def ask(run: Path) -> Finding:
+    """Hide spans of two to four words of held-out text from a user's own model, at once and one by one."""
+    subject, windows = windows_of(run)
+    spans = select_spans(windows, subject.vocabulary, SPANS, seed=0)
+    if not spans:
+        raise DataError(
+            f"the held-out text of {run} has no two whole words in a row; give a model of longer text"
+        )
+    found = joint_nats(subject, windows, spans, orders=0, seed=0, rows=64)
+    where = np.array([span.window for span in spans])
+    at_once, chain, cost = (
+        by_window(values, where)
+        for values in (found.independent, found.chain, found.independent - found.chain)
+    )
+    because = (
+        f"a span of two to four words costs {cost} nats more at once than one by one (more than {MARGIN_OWN} is asked "
+        f"for), over {len(spans)} spans of held-out text"
+    )
+    name = subject.objective.name
+    ways = {"at once": at_once, "one by one": chain}
+    measures = tuple(
+        Measure(f"{name}, {way}, nats a span", each.value, each.low, each.high) for way, each in ways.items()
+    )
+    points = tuple(Point(way, each.value, each.low, each.high) for way, each in ways.items())
+    figure = Figure("bars", TITLE, "how it is asked", "nats a span", (Series(name, points),))
+    return Finding(measures, judge_interval(cost, MARGIN_OWN), because, figure)
+
+
 def _figure(nats: dict[tuple[str, str], list[float]], truth: dict[str, float]) -> Figure:
     models = dict.fromkeys(model for model, _ in nats)
     series = []
@@ -174,7 +212,7 @@ def _figure(nats: dict[tuple[str, str], list[float]], truth: dict[str, float]) -
         )
     return Figure(
         "bars",
-        "What a hidden name costs, at once and one word after the other",
+        TITLE,
         "how it is asked",
         "nats a name",
         tuple(series),
@@ -189,10 +227,11 @@ CLAIM = Claim(
         "after the other, keeps it together."
     ),
     experiment=(
-        "Names of two and three words are hidden whole; nats of the true name as a product of marginals and by the chain "
-        "rule, and how much probability falls on names that do not exist."
+        "Names of two and three words are hidden whole; nats of the true name as a product of marginals and by the "
+        "chain rule, and how much probability falls on names that do not exist."
     ),
     source="Yang et al. 2019, sections 2.1 and 2.5",
     measure=measure,
     variants={"masked": MASKED, "permutation": XLNET},
+    ask=ask,
 )

@@ -25,8 +25,11 @@ def difference(larger: Sequence[float], smaller: Sequence[float]) -> list[float]
 def judge(differences: Sequence[float], margin: float, *, quick: bool = False) -> Verdict:
     """Return what differences, one a seed, say of the claim that they are larger than `margin` (in their unit)."""
     interval = over_seeds(differences)
-    if interval is None or quick:
-        return "preview"
+    return "preview" if interval is None or quick else judge_interval(interval, margin)
+
+
+def judge_interval(interval: Interval, margin: float) -> Verdict:
+    """Return what an interval says of the claim that its number is larger than `margin`."""
     if interval.low > margin:
         return "holds"
     return "does not hold here" if interval.high < margin else "inconclusive"

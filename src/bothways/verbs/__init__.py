@@ -7,6 +7,7 @@ Those modules are imported inside the verbs, so that `--help` and `--version` ne
 from collections.abc import Callable
 
 from bothways.verbs.ask import fill, score
+from bothways.verbs.claims import claims
 from bothways.verbs.distil import distil
 from bothways.verbs.look import bench, doctor, recipes
 from bothways.verbs.tasks import evaluate, finetune, predict
@@ -25,5 +26,6 @@ VERBS: dict[str, Callable[..., None]] = {
     "doctor": doctor,
     "demo": demo,
     "compare": compare,
+    "claims": claims,
     "bench": bench,
 }
