@@ -67,8 +67,8 @@ def claims(
 ) -> Answered:
     """Measure claims on models of the seeds 1 to `seeds`; what `out` holds already is not done again.
 
-    `quick` takes one seed and a fraction of the steps: previews, no verdicts. Raises `UsageError` for unknown names, and
-    every `BothwaysError` of training.
+    `quick` takes one seed and a fraction of the steps: previews, no verdicts. Raises `UsageError` for unknown names,
+    and every `BothwaysError` of training.
     """
     if seeds < 1:
         raise UsageError(f"--seeds is {seeds}; give 1 or more")

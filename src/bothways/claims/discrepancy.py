@@ -133,10 +133,12 @@ def ask(run: Path) -> Finding:
         by_window(each.astype(np.float64), np.arange(len(each)))
         for each in (found.own, found.others, found.named_shown, found.named_hidden)
     )
-    verdict = judge_interval(own, MARGIN)
+    # A model with orders has no symbol: of it the sentence says that nothing moves.
+    moves = "orders" not in subject.objective.answers
+    verdict = judge_interval(own, MARGIN) if moves else judge_interval(_negated(own), -MARGIN)
     because = (
-        f"the state of a token moves by {own} (1 less the cosine) between hidden and shown (more than {MARGIN} is "
-        f"asked for), over {len(windows)} windows of held-out text; hidden tokens are less sure here than in the language"
+        f"the state of a token moves by {own} (1 less the cosine) between hidden and shown ("
+        f"{'more' if moves else 'less'} than {MARGIN} is expected), over {len(windows)} windows of held-out text"
     )
     measures = (
         Measure(f"{name}, the token's own state moves by (1 - cosine)", own.value, own.low, own.high, 0.0),
@@ -145,6 +147,10 @@ def ask(run: Path) -> Finding:
         Measure(f"{name}, share of hidden tokens its head names", hidden.value, hidden.low, hidden.high),
     )
     return Finding(measures, verdict, because, _figure({name: _of(own)}))
+
+
+def _negated(interval: Interval) -> Interval:
+    return Interval(-interval.value, -interval.high, -interval.low)
 
 
 def _of(interval: Interval) -> Measure:

@@ -58,7 +58,8 @@ class Document:
 
     @property
     def text(self) -> str:
-        return " ".join(self.words)
+        """A line for each sentence."""
+        return "\n".join(" ".join(sentence.words) for sentence in self.sentences)
 
     def find(self, group: str) -> Iterator[tuple[int, ...]]:
         """Yield where in the document the words of each such group stand."""

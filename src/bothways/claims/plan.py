@@ -148,8 +148,9 @@ def _written(language: Language, place: Path) -> dict[str, Any]:
     if not text.exists():
         count = max(100, DOCUMENTS * 3 // language.sentences)
         documents = language.documents(np.random.default_rng(0), count)
-        files.write_text(text, "".join(f"{document.text}\n" for document in documents))
-    return {"train": str(text), "documents": "line", "shards": str(place / "shards"), "workers": 1}
+        # A line a sentence, so that pairs of segments meet where sentences do.
+        files.write_text(text, "\n".join(f"{document.text}\n" for document in documents))
+    return {"train": str(text), "documents": "paragraph", "shards": str(place / "shards"), "workers": 1}
 
 
 def _short(value: object) -> str:

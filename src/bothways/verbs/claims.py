@@ -29,8 +29,8 @@ def claims(
 ) -> None:
     """Measure what is said of BERT and XLNet.
 
-    On a small language whose every probability is known, with models trained for it in minutes. Given the same --out, an
-    interrupted command goes on.
+    On a small language whose every probability is known, with models trained for it in minutes. Given the same --out,
+    an interrupted command goes on.
 
     \b
     bothways claims --list
