@@ -11,7 +11,7 @@ from bothways.pages.figures import Figure, Point, Series
 
 RATES = (0.05, 0.15, 0.3, 0.45, 0.6)
 USUAL = 0.15
-MARGIN = 0.002
+MARGIN = 0.01
 """Nats a word by which another rate must be better than 15% to refute it."""
 
 

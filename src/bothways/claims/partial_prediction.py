@@ -81,8 +81,8 @@ CLAIM = Claim(
     name="partial_prediction",
     sentence="Predicting only the last part of each order makes the optimisation easier.",
     experiment=(
-        "Permutation models that predict all tokens, or one in 2, 6 or 7, at equal compute: learning curves and what every "
-        "word costs in the end."
+        "Permutation models that predict all tokens, or one in 2, 6 or 7, at equal compute: learning curves and what "
+        "every word costs in the end."
     ),
     source="Yang et al. 2019, section 2.3",
     measure=measure,
