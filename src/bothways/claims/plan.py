@@ -5,6 +5,7 @@ claims that name the same settings share their models: a model is known by the d
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,19 +23,19 @@ from bothways.recipe import Recipe
 from bothways.recipe_files import merge_layers
 from bothways.text.workers import Workers, default_count
 from bothways.trained import load
+from bothways.training.metrics import duration
 
 Say = Callable[[str], None]
 Variant = Mapping[str, Any]
 
 DOCUMENTS = 20_000
 """Documents of three sentences that a language is learned from; longer ones are fewer."""
-QUICK = 6
-"""A quick look trains for a sixth of the steps."""
+QUICK = 3
+"""A quick look trains for a third of the steps."""
 ROW = 26
 """Slots of a row: a document of three sentences of eight words between CLS and SEP."""
 
 DEFAULTS: dict[str, Any] = {
-    "name": "claims",
     "tokenizer": {"kind": "word"},
     "format": {"kind": "packed", "length": ROW},
     "objective": {"kind": "masked"},
@@ -89,7 +90,7 @@ class Job:
     recipe: Recipe
     language: Language
     folder: Path
-    """Its run folder."""
+    """Its run folder, known by what decides the model."""
 
 
 def train(
@@ -105,7 +106,7 @@ def train(
     Two models are trained at a time where there are two processors. Raises every `BothwaysError` of `pretrain`.
     """
     jobs = {
-        name: [job(variant, seed, folder, quick=quick) for seed in seeds]
+        name: [job(variant, seed, folder, name=name, quick=quick) for seed in seeds]
         for name, variant in variants.items()
     }
     wanted = {
@@ -113,8 +114,14 @@ def train(
     }
     for each in wanted.values():
         prepared_text(each.recipe, lambda _line: None)
-    for done, name in enumerate(_trained(list(wanted.values())), start=1):
-        say(f"  trained {done} of {len(wanted)} models ({name})")
+    if wanted:
+        say(
+            f"{len(wanted)} models to train in {folder}; given the same --out, an interrupted command goes on"
+        )
+    began = time.monotonic()
+    for done, title in enumerate(_trained(list(wanted.values())), start=1):
+        left = (time.monotonic() - began) / done * (len(wanted) - done)
+        say(f"  {done} of {len(wanted)}: {title}" + (f" · about {duration(left)} left" if left else ""))
     return {name: [each.folder for each in of_variant] for name, of_variant in jobs.items()}
 
 
@@ -123,8 +130,8 @@ def load_subject(run: Path) -> Subject:
     return load(run)[0]
 
 
-def job(variant: Variant, seed: int, folder: Path, *, quick: bool = False) -> Job:
-    """Return what a variant and a seed come to, its text written.
+def job(variant: Variant, seed: int, folder: Path, *, name: str = "claims", quick: bool = False) -> Job:
+    """Return what a variant and a seed come to, its text written; `name` is what the run calls itself.
 
     Raises `UsageError` for settings that make no recipe.
     """
@@ -132,13 +139,16 @@ def job(variant: Variant, seed: int, folder: Path, *, quick: bool = False) -> Jo
     settings = {name: value for name, value in variant.items() if name != "language"}
     place = folder / "languages" / _short(asdict(language))
     written = _written(language, place)
-    layers = [DEFAULTS, {"seed": seed, "data": written}, settings]
+    layers = [DEFAULTS, {"name": name, "seed": seed, "data": written}, settings]
     recipe = build(Recipe, merge_layers(layers), "a claim's variant")
     if quick and recipe.training.steps:
         shorter = recipe.training.model_copy(update={"steps": max(1, recipe.training.steps // QUICK)})
         recipe = recipe.model_copy(update={"training": shorter})
     check(recipe)
-    decides = {"recipe": recipe.model_dump(mode="json", exclude={"data"}), "language": asdict(language)}
+    decides = {
+        "recipe": recipe.model_dump(mode="json", exclude={"name", "data"}),
+        "language": asdict(language),
+    }
     return Job(recipe, language, folder / "models" / _short(decides))
 
 
@@ -158,7 +168,7 @@ def _short(value: object) -> str:
 
 
 def _trained(jobs: Sequence[Job]) -> Iterator[str]:
-    """Train, and yield the name of what is done."""
+    """Train, and yield what each was."""
     processes = min(len(jobs), default_count())
     if processes < 2:
         yield from map(_train, jobs)
@@ -171,4 +181,4 @@ def _train(each: Job) -> str:
     """Train one model into its folder, which is there whole or not at all."""
     with files.folder_written_whole(each.folder) as partial:
         pretrain(each.recipe, partial, quiet=True)
-    return each.folder.name
+    return f"{each.recipe.name}, seed {each.recipe.seed}"
