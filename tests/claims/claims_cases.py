@@ -12,7 +12,7 @@ BRIEF = {"training": {"steps": 2, "batch": 4, "log_every": 1}}
 @pytest.fixture
 def brief_plan(monkeypatch):
     """Make the plan's text short and its models brief, trained within this process."""
-    monkeypatch.setattr(plan, "DOCUMENTS", 200)
+    monkeypatch.setattr(plan, "DOCUMENTS", 400)
     monkeypatch.setattr(plan, "default_count", lambda: 1)
 
 

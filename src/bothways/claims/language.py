@@ -115,7 +115,7 @@ class Language:
         cut = [tuple(words[begin : begin + WORDS]) for begin in range(0, len(words), WORDS)]
         if self.shared_topic:
             return math.fsum(
-                chance * math.prod(self._sentence_mass(sentence, topic) for sentence in cut)
+                chance * math.prod(_mass_of_topic(self.frames, sentence, topic) for sentence in cut)
                 for topic, chance in NAMES.items()
             )
         return math.prod(_mass_of_any_topic(self.frames, sentence) for sentence in cut)
@@ -160,9 +160,6 @@ class Language:
             for slot, word in zip(slots, _draw(choices(group, topic), rng), strict=True):
                 words[slot] = word
         return Sentence(frame, topic, tuple(words))
-
-    def _sentence_mass(self, words: tuple[str | None, ...], topic: Topic) -> float:
-        return _mass_of_topic(self.frames, words, topic)
 
     def _extend(
         self, words: list[str | None], positions: tuple[int, ...]

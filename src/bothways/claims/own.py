@@ -49,18 +49,20 @@ def windows_of(run: Path, count: int = WINDOWS) -> tuple[Subject, list[np.ndarra
 
 
 def held_out(run: Path) -> HeldOutText | None:
-    """Return the text that a run held out, or None where its shards are not at hand."""
+    """Return the text that a run held out, or None where the very shards it was trained on are not at hand."""
     place = run.resolve()
-    for folder in (place, place.parent.parent):
-        record = folder / "environment.json"
-        if not record.is_file():
-            continue
-        try:
-            valid = Path(json.loads(record.read_text(encoding="utf-8"))["data"]["shards"]) / "valid"
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return Shards.open(valid, verify=False) if (valid / MANIFEST).is_file() else None
-    return None
+    records = (folder / "environment.json" for folder in (place, place.parent.parent))
+    try:
+        record = next(file for file in records if file.is_file())
+        data = json.loads(record.read_text(encoding="utf-8"))["data"]
+        shards, fingerprint = Path(data["shards"]), data["fingerprint"]
+    except (StopIteration, OSError, ValueError, KeyError, TypeError):
+        return None
+    if not all((shards / part / MANIFEST).is_file() for part in ("train", "valid")):
+        return None
+    if Shards.open(shards / "train", verify=False).fingerprint != fingerprint:
+        return None
+    return Shards.open(shards / "valid", verify=False)
 
 
 def by_window(values: np.ndarray, windows: np.ndarray) -> Interval:

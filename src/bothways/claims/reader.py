@@ -70,12 +70,6 @@ class Reader:
         order = np.argsort(scored.windows, kind="stable")
         return scored.nats[order].reshape(len(documents), -1)
 
-    def states(self, blanks: Sequence[Blank]) -> list[np.ndarray]:
-        """Return the final states of the words, as `states` does."""
-        return states(
-            self.subject, [Question(self.encode(each.words), each.hidden, each.asked) for each in blanks]
-        )
-
     def _truth(self, blank: Blank, log_probabilities: np.ndarray) -> np.ndarray:
         wanted = self.encode([blank.words[place] for place in blank.asked])
         return log_probabilities[np.arange(len(wanted)), wanted]
