@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bothways.claims import plan
+from bothways.claims import plan, side_by_side
 from bothways.claims.language import Language
 
 BRIEF = {"training": {"steps": 2, "batch": 4, "log_every": 1}}
@@ -13,7 +13,7 @@ BRIEF = {"training": {"steps": 2, "batch": 4, "log_every": 1}}
 def brief_plan(monkeypatch):
     """Make the plan's text short and its models brief, trained within this process."""
     monkeypatch.setattr(plan, "DOCUMENTS", 400)
-    monkeypatch.setattr(plan, "default_count", lambda: 1)
+    monkeypatch.setattr(side_by_side, "default_count", lambda: 1)
 
 
 class Oracle:

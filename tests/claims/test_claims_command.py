@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from bothways.claims import command
+from bothways.claims import command, side_by_side
 from bothways.claims.base import Claim, Finding, Measure
 from bothways.cli import main
 from bothways.errors import DataError, UsageError
@@ -32,6 +32,7 @@ def measured(monkeypatch):
         "asked": Claim("asked", *words, measure, ask=ask),
     }
     monkeypatch.setattr(command, "CLAIMS", claims)
+    monkeypatch.setattr(side_by_side, "default_count", lambda: 1)
     return calls
 
 

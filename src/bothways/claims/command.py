@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bothways.claims.base import Claim, Models
+from bothways.claims.base import Claim, Finding, Models
 from bothways.claims.plan import train
 from bothways.claims.registry import CLAIMS
 from bothways.claims.results import FINDINGS, Result, digest_of, read_findings, result_of, write_findings
+from bothways.claims.side_by_side import side_by_side
 from bothways.config import nearest
 from bothways.errors import Interrupted, UsageError
 from bothways.pretrain import next_folder
@@ -80,9 +81,9 @@ def claims(
     missing = [claim for claim in wanted if digests[claim.name] not in known]
     try:
         trained = _train(missing, numbers, folder, say, quick=quick)
-        for claim in missing:
-            models = Models(trained[claim.name], numbers, quick)
-            result = result_of(claim, claim.measure(models), seeds=numbers, quick=quick)
+        asked = {claim.name: (claim.name, Models(trained[claim.name], numbers, quick)) for claim in missing}
+        for name, finding in side_by_side(_measure, asked):
+            result = result_of(CLAIMS[name], finding, seeds=numbers, quick=quick)
             known[result.digest] = result
             write_findings(folder, list(known.values()))
             _tell(result, say)
@@ -123,6 +124,11 @@ def _train(
     return {
         claim.name: {name: trained[f"{claim.name}/{name}"] for name in claim.variants} for claim in wanted
     }
+
+
+def _measure(asked: tuple[str, Models]) -> Finding:
+    name, models = asked
+    return CLAIMS[name].measure(models)
 
 
 def _tell(result: Result, say: Say) -> None:

@@ -82,13 +82,12 @@ class Language:
     @property
     def vocabulary(self) -> tuple[str, ...]:
         """All words that occur, sorted."""
-        return tuple(sorted(set().union(*(_candidates(self.frames, slot) for slot in range(WORDS)))))
+        return tuple(sorted(set[str]().union(*(_candidates(self.frames, slot) for slot in range(WORDS)))))
 
     def document(self, rng: np.random.Generator) -> Document:
         """Draw a document."""
-        topics = [_draw(NAMES, rng)] * self.sentences
-        if not self.shared_topic:
-            topics = [_draw(NAMES, rng) for _ in topics]
+        drawn = [_draw(NAMES, rng) for _ in range(1 if self.shared_topic else self.sentences)]
+        topics = drawn * self.sentences if self.shared_topic else drawn
         return Document(tuple(self._sentence(topic, rng) for topic in topics))
 
     def documents(self, rng: np.random.Generator, count: int) -> Iterator[Document]:

@@ -6,7 +6,7 @@ claims that name the same settings share their models: a model is known by the d
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,12 @@ import numpy as np
 from bothways import files
 from bothways.checks import check
 from bothways.claims.language import Language
+from bothways.claims.side_by_side import side_by_side
 from bothways.config import build
 from bothways.evaluate import Subject
 from bothways.pretrain import prepared_text, pretrain
 from bothways.recipe import Recipe
 from bothways.recipe_files import merge_layers
-from bothways.text.workers import Workers, default_count
 from bothways.trained import load
 from bothways.training.metrics import duration
 
@@ -103,7 +103,7 @@ def train(
 ) -> dict[str, list[Path]]:
     """Return the run folders of every variant, one a seed; those that are not in `folder` yet are trained.
 
-    Two models are trained at a time where there are two processors. Raises every `BothwaysError` of `pretrain`.
+    As many are trained at a time as there are processors. Raises every `BothwaysError` of `pretrain`.
     """
     jobs = {
         name: [job(variant, seed, folder, name=name, quick=quick) for seed in seeds]
@@ -119,7 +119,8 @@ def train(
             f"{len(wanted)} models to train in {folder}; given the same --out, an interrupted command goes on"
         )
     began = time.monotonic()
-    for done, title in enumerate(_trained(list(wanted.values())), start=1):
+    titled = {f"{each.recipe.name}, seed {each.recipe.seed}": each for each in wanted.values()}
+    for done, (title, _) in enumerate(side_by_side(_train, titled), start=1):
         left = (time.monotonic() - began) / done * (len(wanted) - done)
         say(f"  {done} of {len(wanted)}: {title}" + (f" · about {duration(left)} left" if left else ""))
     return {name: [each.folder for each in of_variant] for name, of_variant in jobs.items()}
@@ -167,18 +168,7 @@ def _short(value: object) -> str:
     return files.digest(json.dumps(value, sort_keys=True))[:12]
 
 
-def _trained(jobs: Sequence[Job]) -> Iterator[str]:
-    """Train, and yield what each was."""
-    processes = min(len(jobs), default_count())
-    if processes < 2:
-        yield from map(_train, jobs)
-        return
-    with Workers(processes) as workers:
-        yield from workers.ordered(_train, jobs)
-
-
-def _train(each: Job) -> str:
+def _train(each: Job) -> None:
     """Train one model into its folder, which is there whole or not at all."""
     with files.folder_written_whole(each.folder) as partial:
         pretrain(each.recipe, partial, quiet=True)
-    return f"{each.recipe.name}, seed {each.recipe.seed}"
