@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -5,7 +6,7 @@ import pytest
 from bothways.claims import command, side_by_side
 from bothways.claims.base import Claim, Finding, Measure
 from bothways.cli import main
-from bothways.errors import DataError, UsageError
+from bothways.errors import DataError, Interrupted, UsageError
 from bothways.pages.figures import Figure, Point, Series
 
 FIGURE = Figure("bars", "title", "x", "y", (Series("one", (Point("a", 1.0),)),))
@@ -43,6 +44,21 @@ def test_findings_are_kept_so_that_the_same_command_goes_on(measured, tmp_path):
     assert len(measured) == 2
     assert both.results[0] == first.results[0]
     assert [result.claim for result in both.results] == ["plain", "asked"]
+
+
+def test_what_was_measured_before_an_interruption_is_kept_and_the_way_on_is_said(
+    measured, monkeypatch, tmp_path
+):
+    def stopped(_models):
+        raise KeyboardInterrupt
+
+    claims = dict(command.CLAIMS)
+    claims["asked"] = dataclasses.replace(claims["asked"], measure=stopped)
+    monkeypatch.setattr(command, "CLAIMS", claims)
+    with pytest.raises(Interrupted, match=f"--out {tmp_path}"):
+        command.claims(out=tmp_path)
+    command.claims(["plain"], out=tmp_path)
+    assert len(measured) == 1
 
 
 def test_other_seeds_and_a_quick_look_are_measured_anew_beside_what_is_known(measured, tmp_path):

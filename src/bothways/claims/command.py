@@ -87,7 +87,7 @@ def claims(
             known[result.digest] = result
             write_findings(folder, list(known.values()))
             _tell(result, say)
-    except Interrupted as stop:
+    except (KeyboardInterrupt, Interrupted) as stop:
         raise Interrupted(
             f"stopped, what is done is kept; go on with the same command and --out {folder}"
         ) from stop
