@@ -48,7 +48,8 @@ def draw(figure: Figure) -> str:
 
     figure = legible(figure)
     name = "p" + hashlib.sha256(repr(figure).encode()).hexdigest()[:12]
-    with rc_context({**STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
+    style: dict[Any, Any] = {**STYLE, "svg.hashsalt": name}
+    with rc_context(style), warnings.catch_warnings():
         # The page's font writes the letters; matplotlib's own, with which it measures, may lack some.
         warnings.filterwarnings("ignore", r"Glyph .* missing from font")
         return written(_drawn(figure), name=name, title=figure.title, description=describe(figure))
@@ -64,9 +65,9 @@ def legible(figure: Figure) -> Figure:
         return replace(point, x=clean(point.x)) if isinstance(point.x, str) else point
 
     series = tuple(Series(clean(each.name), tuple(map(named, each.points))) for each in figure.series)
-    texts = {name: clean(getattr(figure, name)) for name in ("title", "x", "y", "note")}
+    title, x, y, note = (clean(text) for text in (figure.title, figure.x, figure.y, figure.note))
     references = tuple((clean(name), y) for name, y in figure.references)
-    return replace(figure, series=series, references=references, **texts)
+    return replace(figure, title=title, x=x, y=y, series=series, references=references, note=note)
 
 
 def describe(figure: Figure) -> str:

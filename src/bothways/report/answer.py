@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from bothways.claims.base import Verdict
 from bothways.compare.results import Result
 from bothways.finetuning.results import TaskResult
 from bothways.pages.blocks import Answers, Block, Paragraph, Section
@@ -58,7 +59,7 @@ def of_results(results: Sequence[Result]) -> Iterator[tuple[str, str]]:
 def _counted(claims: Sequence[Told]) -> str:
     """Say how many sentences hold."""
     counts = Counter(told.finding.verdict for told in claims)
-    what = {
+    what: dict[Verdict, str] = {
         "holds": "hold",
         "does not hold here": "do not hold here",
         "inconclusive": "stay open",

@@ -7,6 +7,7 @@ Those modules are imported inside the verbs, so that `--help` and `--version` ne
 from collections.abc import Callable
 
 from bothways.verbs.ask import explain, fill, score
+from bothways.verbs.claims import claims
 from bothways.verbs.distil import distil
 from bothways.verbs.look import bench, doctor, recipes
 from bothways.verbs.pages import report
@@ -28,5 +29,6 @@ VERBS: dict[str, Callable[..., None]] = {
     "demo": demo,
     "compare": compare,
     "report": report,
+    "claims": claims,
     "bench": bench,
 }
