@@ -11,6 +11,7 @@ from bothways.errors import UsageError
 from bothways.evaluate import read_pairs
 from bothways.finetuning.data import read_task
 from bothways.interop.folder import Description
+from bothways.model.backbones.bert import BertSettings
 from bothways.recipe_files import dump, merge, read_yaml
 from bothways.suites.contestants import Contestant
 from bothways.suites.fine_tuning import MOST_RECORDS, fine_tuning
@@ -20,7 +21,9 @@ from bothways.suites.summary import MEASURES
 from bothways.tasks import TASKS
 
 SHARED = os.environ.get("BOTHWAYS_SHARED_DATA", "")
-MODEL = Contestant("model", Path("model"), Description("bert", None, None, (), "cls_first"))
+MODEL = Contestant(
+    "model", Path("model"), Description("bert", BertSettings(size="tiny"), None, (), "cls_first")
+)
 
 
 def lines(*cells: str, header: str = "", count: int = 40) -> str:
@@ -178,6 +181,7 @@ def test_every_row_may_be_decided_by_its_metric_and_runs_as_a_recipe(suite):
             (part,) = work.recipe.tasks.values()
             assert (work.recipe.seed, part.data.limit, part.data.judged) == (3, MOST_RECORDS, row.judged)
             assert work.recipe.training.epochs == row.training.get("epochs", 3)
+            assert work.recipe.training.optimizer.learning_rate == 3e-4, "that of a narrow model"
 
 
 @pytest.mark.parametrize("suite", suite_names())

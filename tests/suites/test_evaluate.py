@@ -266,13 +266,13 @@ def test_a_mistake_is_found_before_anything_is_trained(place, models, tmp_path, 
 
 def test_a_metric_about_one_label_is_refused_where_there_are_many(place, models, tmp_path):
     three = [replace(record, label=f"label {number % 3}") for number, record in enumerate(records(24))]
-    data = place / "data" / "mood"
+    shutil.copytree(place / "data", tmp_path / "data")
     for part in ("train", "dev", "test"):
-        write_csv(data / f"{part}.csv", three)
+        write_csv(tmp_path / "data" / "mood" / f"{part}.csv", three)
     words = ["rows.mood.task.positive=null", "rows.mood.task.metric=accuracy"]
     with pytest.raises(UsageError, match=r"mood has no metric 'f1' to show; choose one of: .*macro_f1"):
-        plan_of(place, models, *words, rows=["mood"], out=tmp_path)
-    assert plan_of(place, models, *words, "rows.mood.also=[macro_f1]", rows=["mood"], out=tmp_path).cells
+        plan_of(tmp_path, models, *words, rows=["mood"])
+    assert plan_of(tmp_path, models, *words, "rows.mood.also=[macro_f1]", rows=["mood"]).cells
 
 
 def test_words_that_would_change_nothing_are_refused_where_nothing_is_learned(place, models, tmp_path):

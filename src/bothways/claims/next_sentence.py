@@ -4,6 +4,7 @@ Encoders are pretrained on stories by the masked objective alone, with next sent
 then fine-tuned on few pairs that say what a second text is to a first. A fresh encoder is fine-tuned beside them.
 """
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean
@@ -84,15 +85,14 @@ def scores(seed: int, size: Size) -> Scores:
     text = encoded(tokenizer, [story(draw) for _ in range(size.stories)])
     judged = labelled_pairs(size.judged, draw)
     pairs = labelled_pairs(max(size.labelled), draw)
-    return {
-        name: [
-            _fine_tuned(
-                _pretrained(name, seed, size.steps, tokenizer, text), seed, size, tokenizer, few, judged
-            )
-            for few in (pairs[:count] for count in size.labelled)
+    found = {}
+    for name in PRETRAININGS:
+        encoder = _pretrained(name, seed, size.steps, tokenizer, text)
+        found[name] = [
+            _fine_tuned(copy.deepcopy(encoder), seed, size, tokenizer, pairs[:count], judged)
+            for count in size.labelled
         ]
-        for name in PRETRAININGS
-    }
+    return found
 
 
 def judge(by_seed: Sequence[Scores], labelled: Sequence[int], *, quick: bool) -> Finding:
