@@ -96,7 +96,9 @@ def test_partial_prediction_is_judged_at_equal_compute(monkeypatch, tmp_path, al
     assert ends == pytest.approx([ends[0]] * len(ends), rel=1e-3)
 
 
-@pytest.mark.parametrize(("with_next_sentence", "verdict"), [(0.4, "holds"), (0.2, "does not hold here")])
+@pytest.mark.parametrize(
+    ("with_next_sentence", "verdict"), [(0.4, "holds"), (0.2, "holds"), (0.1, "does not hold here")]
+)
 def test_both_halves_of_improved_training_must_hold(monkeypatch, with_next_sentence, verdict):
     names = {"tokens": 5.0, "spans": 3.5, "spans and boundary": 3.6}
     pairs = {"pairs": 0.2, "pairs and next sentence": with_next_sentence}

@@ -112,8 +112,8 @@ def measure(models: Models) -> Finding:
 CLAIM = Claim(
     name="improved_training",
     sentence=(
-        "RoBERTa and SpanBERT improve BERT's training and objective: the next sentence can be left out, and whole spans "
-        "are hidden."
+        "RoBERTa and SpanBERT improve BERT's training and objective: the next sentence can be left out, and whole "
+        "spans are hidden."
     ),
     experiment=(
         "Masked models of equal steps that hide tokens, spans, or spans with the boundary loss: nats of names hidden "
