@@ -100,9 +100,10 @@ def test_partial_prediction_is_judged_at_equal_compute(monkeypatch, tmp_path, al
     ("with_next_sentence", "verdict"), [(0.4, "holds"), (0.2, "holds"), (0.1, "does not hold here")]
 )
 def test_both_halves_of_improved_training_must_hold(monkeypatch, with_next_sentence, verdict):
-    names = {"tokens": 5.0, "spans": 3.5, "spans and boundary": 3.6}
+    whole = {"tokens": 5.0, "spans": 3.5, "spans and boundary": 3.6}
     pairs = {"pairs": 0.2, "pairs and next sentence": with_next_sentence}
-    monkeypatch.setattr(improved_training, "whole_names", lambda run: names[run.name])
+    monkeypatch.setattr(improved_training, "whole_spans", lambda run: whole[run.name])
+    monkeypatch.setattr(improved_training, "whole_names", lambda _run: 4.0)
     monkeypatch.setattr(improved_training, "hidden_in_pairs", lambda run: pairs[run.name])
     monkeypatch.setattr(improved_training.leave_one_out, "nats", lambda _run: 0.2)
     finding = improved_training.measure(on(improved_training.CLAIM))
