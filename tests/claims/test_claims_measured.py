@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from claims_cases import Oracle
 
-from bothways.claims import bidirectional, independence, mask_rate, partial_prediction
+from bothways.claims import bidirectional, improved_training, independence, mask_rate, partial_prediction
 from bothways.claims.base import Models
 from bothways.claims.language import Document, Language
 
@@ -94,6 +94,21 @@ def test_partial_prediction_is_judged_at_equal_compute(monkeypatch, tmp_path, al
     assert finding.verdict == verdict
     ends = [series.points[-1].x for series in finding.figure.series]
     assert ends == pytest.approx([ends[0]] * len(ends), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("with_next_sentence", "verdict"), [(0.4, "holds"), (0.2, "holds"), (0.1, "does not hold here")]
+)
+def test_both_halves_of_improved_training_must_hold(monkeypatch, with_next_sentence, verdict):
+    whole = {"tokens": 5.0, "spans": 3.5, "spans and boundary": 3.6}
+    pairs = {"pairs": 0.2, "pairs and next sentence": with_next_sentence}
+    monkeypatch.setattr(improved_training, "whole_spans", lambda run: whole[run.name])
+    monkeypatch.setattr(improved_training, "whole_names", lambda _run: 4.0)
+    monkeypatch.setattr(improved_training, "hidden_in_pairs", lambda run: pairs[run.name])
+    monkeypatch.setattr(improved_training.leave_one_out, "nats", lambda _run: 0.2)
+    finding = improved_training.measure(on(improved_training.CLAIM))
+    assert finding.verdict == verdict
+    assert "saves 1.5 nats" in finding.because
 
 
 def test_questions_are_always_the_same_documents():

@@ -4,6 +4,7 @@ from claims_cases import BRIEF, brief_plan  # noqa: F401 -- a fixture
 
 from bothways.claims import plan
 from bothways.claims.discrepancy import shift
+from bothways.claims.improved_training import VARIANTS, hidden_in_pairs
 from bothways.claims.language import Language
 from bothways.claims.reader import Blank, Reader
 from bothways.claims.registry import CLAIMS
@@ -61,6 +62,14 @@ def test_models_are_trained_once_and_answer_in_words(tmp_path):
     assert reader.nats(blanks)[0] == pytest.approx(-tables[0][[0, 1], truth[[3, 4]]].sum())
     other = [*document.words[:3], "Monday", *document.words[4:]]
     assert reader.predict([Blank(other, (3, 4), (4,))])[0] == pytest.approx(tables[0][1:], abs=1e-5)
+
+
+def test_hidden_words_of_held_out_pairs_cost_the_same_each_time_they_are_asked(tmp_path):
+    variant = VARIANTS["pairs and next sentence"] | BRIEF
+    (folder,) = plan.train({"pairs": variant}, [1], tmp_path)["pairs"]
+    nats = hidden_in_pairs(folder)
+    assert nats == hidden_in_pairs(folder)
+    assert nats == pytest.approx(np.log(len(Language().vocabulary)), abs=0.5)
 
 
 def test_a_causal_model_says_what_each_word_costs_after_those_before_it(tmp_path):
