@@ -63,18 +63,21 @@ def claims(
     *,
     quick: bool = False,
     seeds: int = 3,
+    first: int = 1,
     out: Path | None = None,
     say: Say = lambda _line: None,
 ) -> Answered:
-    """Measure claims on models of the seeds 1 to `seeds`; what `out` holds already is not done again.
+    """Measure claims on models of `seeds` seeds, from `first` on; what `out` holds already is not done again.
 
     `quick` takes one seed and a fraction of the steps: previews, no verdicts. Raises `UsageError` for unknown names,
     and every `BothwaysError` of training.
     """
     if seeds < 1:
         raise UsageError(f"--seeds is {seeds}; give 1 or more")
+    if first < 0:
+        raise UsageError(f"--first is {first}; give 0 or more")
     wanted = chosen(names)
-    numbers = [1] if quick else list(range(1, seeds + 1))
+    numbers = [first] if quick else list(range(first, first + seeds))
     folder = out or next_folder("claims")
     digests = {claim.name: digest_of(claim, seeds=numbers, quick=quick, model=None) for claim in wanted}
     known = {result.digest: result for result in read_findings(folder)}

@@ -26,6 +26,7 @@ from bothways.formats.pairs import Pairs
 from bothways.objectives.masking import geometric_lengths
 from bothways.pages.figures import Figure, Point, Series
 from bothways.recipe import resolve
+from bothways.text.shards import Shards
 
 MARGIN_SPANS = 0.2
 """Nats a span, hidden whole, by which hiding spans must be better than hiding tokens."""
@@ -94,7 +95,7 @@ def hidden_in_pairs(run: Path) -> float:
     """Return the mean nats of words hidden in held-out rows of two segments, as in training; the same for every run."""
     recipe, subject = resolve(str(run)), load_subject(run)
     text = held_out(run)
-    assert text is not None
+    assert isinstance(text, Shards)
     rows = Pairs(recipe.format, text, subject.vocabulary, 0, ROWS, subject.layout).examples(0, range(ROWS))
     found = []
     with asking(subject):

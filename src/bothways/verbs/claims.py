@@ -7,7 +7,7 @@ import typer
 
 from bothways.errors import UsageError
 from bothways.verbs.output import show, voice
-from bothways.verbs.words import Json, Out, Quiet, Seeds
+from bothways.verbs.words import Json, Out, Quiet
 
 
 def claims(
@@ -18,7 +18,10 @@ def claims(
     quick: Annotated[
         bool, typer.Option("--quick", help="One seed and fewer steps: previews, no verdicts.")
     ] = False,
-    seeds: Seeds = 3,
+    seeds: Annotated[int, typer.Option(metavar="K", help="Models of each kind.")] = 3,
+    first: Annotated[
+        int, typer.Option(metavar="SEED", help="The first seed: another one repeats all with fresh models.")
+    ] = 1,
     out: Out = None,
     model: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Ask a trained model of yours instead.")
@@ -47,7 +50,7 @@ def claims(
         return
     say = voice(quiet, json)
     if model is None:
-        result = run(names or [], quick=quick, seeds=seeds, out=out, say=say)
+        result = run(names or [], quick=quick, seeds=seeds, first=first, out=out, say=say)
     elif quick:
         raise UsageError("--quick is about models that are trained; leave it out with --model")
     else:
