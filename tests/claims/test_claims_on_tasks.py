@@ -8,7 +8,6 @@ import pytest
 
 from bothways.claims import multi_task, next_sentence, static_vectors, static_words
 from bothways.claims.base import Models
-from bothways.claims.differences import of_all, over_seeds, said, verdict_on
 from bothways.claims.on_tasks import TASKS
 
 FEW = {
@@ -32,10 +31,9 @@ def test_a_few_steps_give_a_whole_preview(name, monkeypatch):
     claim = TASKS[name]
     module = {"next_sentence": next_sentence, "static_words": static_words, "multi_task": multi_task}[name]
     monkeypatch.setattr(module, "QUICK", replace(module.QUICK, **FEW[name]))
-    finding = claim.measure(Models(folders={}, seeds=(3, 4), quick=True))
+    finding = claim.measure(Models(folders={}, seeds=(3,), quick=True))
     assert claim.name == name
     assert finding.verdict == "preview"
-    assert "one seed" in finding.because
     numbers = [measure.value for measure in finding.measures]
     numbers += [point.y for series in finding.figure.series for point in series.points]
     assert all(math.isfinite(number) for number in numbers)
@@ -55,7 +53,7 @@ def test_next_sentence_is_judged_by_what_it_adds(gain, verdict):
     shifts = [shift * (1 if gain == 0.02 else 0.1) for shift in SEEDS]
     finding = next_sentence.judge([scores(shift) for shift in shifts], (8, 16), quick=False)
     assert finding.verdict == verdict
-    assert f"adds {gain:+.3f}" in finding.because
+    assert f"adds {gain:.3g} " in finding.because
     assert [point.x for point in finding.figure.series[0].points] == [8, 16]
 
 
@@ -92,19 +90,6 @@ def test_sharing_and_distilling_must_both_help(together, distilled, verdict):
         return {way: dict.fromkeys(multi_task.LEXICON_TASKS, level) for way, level in levels.items()}
 
     assert multi_task.judge([scores(shift) for shift in SEEDS], quick=False).verdict == verdict
-
-
-def test_a_verdict_wants_the_whole_interval_on_one_side():
-    assert verdict_on([0.3, 0.31, 0.29], 0.1, quick=False) == "holds"
-    assert verdict_on([0.0, 0.01, -0.01], 0.1, quick=False) == "does not hold here"
-    assert verdict_on([0.3, 0.0, 0.1], 0.1, quick=False) == "inconclusive"
-    assert verdict_on([0.3], 0.1, quick=False) == "inconclusive"
-    assert verdict_on([0.3, 0.31], 0.1, quick=True) == "preview"
-    assert of_all(["holds", "inconclusive"]) == "inconclusive"
-    assert of_all(["holds", "inconclusive", "does not hold here"]) == "does not hold here"
-    assert of_all(["holds", "holds"]) == "holds"
-    assert over_seeds("a", [0.5]).low is None
-    assert said([0.3, 0.3]) == "+0.300 [+0.300, +0.300] over 2 seeds"
 
 
 def test_an_ensemble_answers_by_the_mean_of_its_probabilities():

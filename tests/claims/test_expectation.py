@@ -3,7 +3,8 @@
 import pytest
 
 from bothways.claims.base import Measure
-from bothways.claims.expectation import Expectation, judge, over_seeds
+from bothways.claims.expectation import Expectation, judge
+from bothways.claims.verdict import measured
 from bothways.metrics.student import student_interval
 
 LOW, HIGH, WIDE = (
@@ -55,8 +56,8 @@ def test_a_quick_run_is_never_judged():
 
 
 def test_seeds_give_students_interval_and_one_seed_gives_none():
-    measure = over_seeds("nats", [1.0, 2.0, 4.0], truth=0.5)
+    measure = measured("nats", [1.0, 2.0, 4.0], truth=0.5)
     expected = student_interval([1.0, 2.0, 4.0])
     assert (measure.value, measure.low, measure.high) == (expected.value, expected.low, expected.high)
     assert measure.truth == 0.5
-    assert over_seeds("nats", [1.0]) == Measure("nats", 1.0)
+    assert measured("nats", [1.0]) == Measure("nats", 1.0)

@@ -16,9 +16,10 @@ import numpy as np
 
 from bothways.batch import IGNORED, Batch
 from bothways.claims.base import Claim, Finding, Measure, Models
-from bothways.claims.expectation import Expectation, judge, over_seeds
+from bothways.claims.expectation import Expectation, judge
 from bothways.claims.recurrent import begin_recurrent
 from bothways.claims.trial import FIRST, Trial, accuracy, as_rows, begin, learn, plan, scoring, shape, symbols
+from bothways.claims.verdict import measured
 from bothways.evaluate.asking import ReadsLeftToRight
 from bothways.objectives.causal import CausalSettings
 from bothways.pages.figures import Figure, Point, Series
@@ -132,9 +133,7 @@ def conclude(found: Mapping[Cell, Sequence[Learned]], *, quick: bool) -> Finding
     for task in TASKS:
         recurrent, attention = (found[model, task, DISTANCES[-1]] for model in MODELS)
         values = [two.accuracy - one.accuracy for one, two in zip(recurrent, attention, strict=True)]
-        gains.append(
-            over_seeds(f"accuracy that attention gains, {task}, {DISTANCES[-1]} tokens apart", values)
-        )
+        gains.append(measured(f"accuracy that attention gains, {task}, {DISTANCES[-1]} tokens apart", values))
     expected = [
         *(Expectation(accuracies["attention", task, DISTANCES[-1]], "above", RIGHT) for task in TASKS),
         *(Expectation(gain, "above", MARGIN) for gain in gains),
@@ -145,7 +144,7 @@ def conclude(found: Mapping[Cell, Sequence[Learned]], *, quick: bool) -> Finding
 
 def _over_seeds(what: str, cell: Cell, values: Sequence[float]) -> Measure:
     model, task, distance = cell
-    return over_seeds(f"{what}, {model}, {task}, {distance} tokens apart", values)
+    return measured(f"{what}, {model}, {task}, {distance} tokens apart", values)
 
 
 def _figure(steps: Mapping[Cell, Measure]) -> Figure:

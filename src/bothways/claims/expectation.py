@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bothways.claims.base import Measure, Verdict
-from bothways.metrics.student import student_interval
 
 
 @dataclass(frozen=True)
@@ -39,14 +38,6 @@ class Expectation:
     def __str__(self) -> str:
         words: dict[str, str] = {"below": "at most", "above": "at least"} if self.is_exact else {}
         return f"{describe(self.measure)} (expected {words.get(self.side, self.side)} {self.limit:.3g})"
-
-
-def over_seeds(name: str, values: Sequence[float], truth: float | None = None) -> Measure:
-    """Return the mean of `values`, one a seed, with Student's interval where there are two or more."""
-    if len(values) < 2:
-        return Measure(name, float(values[0]), truth=truth)
-    interval = student_interval([float(value) for value in values])
-    return Measure(name, interval.value, interval.low, interval.high, truth)
 
 
 def judge(expectations: Sequence[Expectation], *, quick: bool) -> tuple[Verdict, str]:

@@ -11,8 +11,9 @@ import numpy as np
 
 from bothways.batch import IGNORED, Batch
 from bothways.claims.base import Claim, Finding, Measure, Models
-from bothways.claims.expectation import Expectation, judge, over_seeds
+from bothways.claims.expectation import Expectation, judge
 from bothways.claims.trial import FIRST, Trial, accuracy, as_rows, begin, learn, plan, scoring, shape, symbols
+from bothways.claims.verdict import measured
 from bothways.objectives.masked import MaskedSettings
 from bothways.pages.figures import Figure, Point, Series
 
@@ -58,11 +59,11 @@ def measure(models: Models, steps: int = 300) -> Finding:
 def conclude(found: Mapping[int, Sequence[float]], *, quick: bool) -> Finding:
     """Judge accuracies, one a seed, by number of heads: what two heads gain over one, seed by seed."""
     measures = {
-        heads: over_seeds(f"accuracy with {heads} head{'s' * (heads > 1)} of size {32 // heads}", values)
+        heads: measured(f"accuracy with {heads} head{'s' * (heads > 1)} of size {32 // heads}", values)
         for heads, values in found.items()
     }
     gains = [two - one for one, two in zip(found[1], found[2], strict=True)]
-    gain = over_seeds("accuracy that two heads gain over one", gains)
+    gain = measured("accuracy that two heads gain over one", gains)
     verdict, because = judge([Expectation(gain, "above", MARGIN)], quick=quick)
     return Finding((*measures.values(), gain), verdict, because, _figure(measures))
 

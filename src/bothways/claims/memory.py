@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from bothways.claims.base import Claim, Finding, Measure, Models
-from bothways.claims.expectation import Expectation, judge, over_seeds
+from bothways.claims.expectation import Expectation, judge
 from bothways.claims.reach import random_reach, reach
 from bothways.claims.recall import FACTS, FURTHEST, SEGMENT, Looks, bound, by_distance
 from bothways.claims.trial import plan
+from bothways.claims.verdict import measured
 from bothways.errors import UsageError
 from bothways.pages.figures import Figure, Point, Series
 from bothways.trained import load
@@ -74,7 +75,7 @@ def _in_band(name: str, band: tuple[int, int], costs: np.ndarray) -> Measure:
     distances = range(band[0], band[1] + 1)
     truth = float(np.mean([bound(LOOKS[name], distance) for distance in distances]))
     values = costs[:, distances.start : distances.stop].mean(axis=1).tolist()
-    return over_seeds(f"nats with {name}, evidence {band[0]} to {band[1]} tokens back", values, truth)
+    return measured(f"nats with {name}, evidence {band[0]} to {band[1]} tokens back", values, truth)
 
 
 def _difference(
@@ -83,12 +84,12 @@ def _difference(
     cut = slice(band[0], band[1] + 1)
     saved = (costs[less][:, cut] - costs[more][:, cut]).mean(axis=1).tolist()
     name = f"nats that {more} saves over {less}, evidence {band[0]} to {band[1]} tokens back"
-    return Expectation(over_seeds(name, saved), "above", limit)
+    return Expectation(measured(name, saved), "above", limit)
 
 
 def _figure(costs: Mapping[str, np.ndarray]) -> Figure:
     def point(values: np.ndarray, distance: int) -> Point:
-        found = over_seeds("", values.tolist())
+        found = measured("", values.tolist())
         return Point(float(distance), found.value, found.low, found.high)
 
     return Figure(

@@ -15,9 +15,11 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from bothways.claims.base import Claim, Finding, Models
-from bothways.claims.differences import curve, of_all, over_seeds, said, seeds_of, verdict_on
+from bothways.claims.curves import curve
 from bothways.claims.lexicon_tasks import LEXICON_TASKS, WORDS, Lexicon
 from bothways.claims.practice import ROWS, accuracy_of, fresh_encoder, practise, reader_of, tokenizer_of
+from bothways.claims.verdict import in_words, measured, together
+from bothways.claims.verdict import judge as verdict_on
 from bothways.model.encoder import Encoder
 from bothways.objectives.teaching import TeachingSettings
 from bothways.pages.figures import Figure
@@ -179,7 +181,7 @@ class Workshop:
 def measure(models: Models) -> Finding:
     """Train alone, together and from an ensemble, with each seed."""
     size = QUICK if models.quick else FULL
-    return judge([scores(seed, size) for seed in seeds_of(models)], quick=models.quick)
+    return judge([scores(seed, size) for seed in models.seeds], quick=models.quick)
 
 
 def scores(seed: int, size: Size) -> Scores:
@@ -204,17 +206,17 @@ def judge(by_seed: Sequence[Scores], *, quick: bool) -> Finding:
     means = {way: [mean(scores[way].values()) for scores in by_seed] for way in ways}
     sharing = [ours - alone for ours, alone in zip(means[TOGETHER], means[ALONE], strict=True)]
     distilling = [ours - shared for ours, shared in zip(means[DISTILLED], means[TOGETHER], strict=True)]
-    verdict = of_all(
+    verdict = together(
         [
             verdict_on(sharing, SHARING_MARGIN, quick=quick),
             verdict_on(distilling, DISTILLING_MARGIN, quick=quick),
         ]
     )
     because = (
-        f"sharing an encoder adds {said(sharing)} to the mean accuracy of three tasks, where {SHARING_MARGIN} is asked "
-        f"for; learning from an ensemble adds {said(distilling)} more, where more than {DISTILLING_MARGIN:g} is"
+        f"sharing an encoder adds {in_words(sharing)} to the mean accuracy of three tasks, where {SHARING_MARGIN} is "
+        f"asked for; learning from an ensemble adds {in_words(distilling)} more, where more than {DISTILLING_MARGIN:g} is"
     )
-    measures = [over_seeds(f"mean accuracy, {way}", values) for way, values in means.items()]
+    measures = [measured(f"mean accuracy, {way}", values) for way, values in means.items()]
     figure = Figure(
         kind="bars",
         title="Tasks alone, together, and distilled from an ensemble",
@@ -227,7 +229,7 @@ def judge(by_seed: Sequence[Scores], *, quick: bool) -> Finding:
         references=(("chance", 0.5),),
         note="Each task has as many steps alone as together, and more when distilled; bars are intervals over seeds.",
     )
-    gains = (over_seeds("gain of sharing", sharing), over_seeds("gain of distilling", distilling))
+    gains = (measured("gain of sharing", sharing), measured("gain of distilling", distilling))
     return Finding((*measures, *gains), verdict, because, figure)
 
 

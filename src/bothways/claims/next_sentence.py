@@ -14,7 +14,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from bothways.claims.base import Claim, Finding, Models
-from bothways.claims.differences import curve, over_seeds, said, seeds_of, verdict_on
+from bothways.claims.curves import curve
 from bothways.claims.practice import (
     ROWS,
     Sentences,
@@ -26,6 +26,8 @@ from bothways.claims.practice import (
     tokenizer_of,
 )
 from bothways.claims.stories import LABELS, WORDS, labelled_pairs, story
+from bothways.claims.verdict import in_words, measured
+from bothways.claims.verdict import judge as verdict_on
 from bothways.formats.pairs import Pairs, PairsSettings
 from bothways.model.encoder import Encoder
 from bothways.objectives import build_objective
@@ -75,7 +77,7 @@ Scores = dict[str, list[float]]
 def measure(models: Models) -> Finding:
     """Pretrain, fine-tune and judge with each seed."""
     size = QUICK if models.quick else FULL
-    return judge([scores(seed, size) for seed in seeds_of(models)], size.labelled, quick=models.quick)
+    return judge([scores(seed, size) for seed in models.seeds], size.labelled, quick=models.quick)
 
 
 def scores(seed: int, size: Size) -> Scores:
@@ -102,10 +104,10 @@ def judge(by_seed: Sequence[Scores], labelled: Sequence[int], *, quick: bool) ->
     order = [ours - without for ours, without in zip(means[ORDER], means[ALONE], strict=True)]
     verdict = verdict_on(gains, MARGIN, quick=quick)
     because = (
-        f"next sentence prediction adds {said(gains)} to the accuracy of telling how two texts are related, where "
-        f"{MARGIN} is asked for; sentence order adds {said(order)}"
+        f"next sentence prediction adds {in_words(gains)} to the accuracy of telling how two texts are related, where "
+        f"{MARGIN} is asked for; sentence order adds {in_words(order)}"
     )
-    measures = [over_seeds(f"accuracy, {name}", values) for name, values in means.items()]
+    measures = [measured(f"accuracy, {name}", values) for name, values in means.items()]
     series = [
         curve(
             name,
@@ -123,7 +125,7 @@ def judge(by_seed: Sequence[Scores], labelled: Sequence[int], *, quick: bool) ->
         log_x=True,
         note="All encoders are pretrained for the same number of steps and rows; bars are intervals over seeds.",
     )
-    return Finding((*measures, over_seeds("gain of next sentence", gains)), verdict, because, figure)
+    return Finding((*measures, measured("gain of next sentence", gains)), verdict, because, figure)
 
 
 def _pretrained(name: str, seed: int, steps: int, tokenizer: Tokenizer, text: Sentences) -> Encoder:

@@ -19,8 +19,9 @@ from torch import Tensor
 
 from bothways.batch import Batch, Memory
 from bothways.claims.base import Claim, Finding, Measure, Models
-from bothways.claims.expectation import Expectation, judge, over_seeds
+from bothways.claims.expectation import Expectation, judge
 from bothways.claims.trial import FIRST, Trial, as_rows, begin, learn, nats_of, plan, shape, symbols
+from bothways.claims.verdict import measured
 from bothways.errors import UsageError
 from bothways.evaluate.asking import ReadsInOrder
 from bothways.objectives.layout import draw_ranks
@@ -158,9 +159,9 @@ def conclude(exact: Orders, learned: list[Orders], *, quick: bool) -> Finding:
     if learned:
         costs = [each.other - each.nats for each in learned]
         nats = [
-            over_seeds("nats a token, memory in reading order", [each.nats for each in learned]),
-            over_seeds("nats a token, memory in random order", [each.other for each in learned]),
-            over_seeds("nats a token that the other order costs", costs),
+            measured("nats a token, memory in reading order", [each.nats for each in learned]),
+            measured("nats a token, memory in random order", [each.other for each in learned]),
+            measured("nats a token that the other order costs", costs),
         ]
         expected.append(Expectation(nats[-1], "below", MARGIN))
     verdict, because = judge(expected, quick=quick)

@@ -16,7 +16,7 @@ import torch
 
 from bothways.batch import Batch
 from bothways.claims.base import Claim, Finding, Measure, Models
-from bothways.claims.expectation import Expectation, judge, over_seeds
+from bothways.claims.expectation import Expectation, judge
 from bothways.claims.trial import (
     FIRST,
     Trial,
@@ -29,6 +29,7 @@ from bothways.claims.trial import (
     shape,
     symbols,
 )
+from bothways.claims.verdict import measured
 from bothways.objectives.permutation import PermutationSettings
 from bothways.pages.figures import Figure, Point, Series
 
@@ -95,8 +96,8 @@ def conclude(blind: list[float], seeing: list[float], *, quick: bool) -> Finding
     """Judge costs in nats, one a seed: half-way between the two bounds lies the limit for both."""
     blind_bound, seeing_bound = bound(knows_place=False), bound(knows_place=True)
     half = (blind_bound + seeing_bound) / 2
-    without = over_seeds("nats a token without the target's place", blind, blind_bound)
-    with_it = over_seeds("nats a token with the target's place", seeing, seeing_bound)
+    without = measured("nats a token without the target's place", blind, blind_bound)
+    with_it = measured("nats a token with the target's place", seeing, seeing_bound)
     verdict, because = judge(
         [Expectation(without, "above", half), Expectation(with_it, "below", half)], quick=quick
     )

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from bothways.batch import IGNORED, Batch
 from bothways.claims.base import Claim, Finding, Measure, Models
-from bothways.claims.expectation import Expectation, judge, over_seeds
+from bothways.claims.expectation import Expectation, judge
 from bothways.claims.trial import FIRST, Trial, accuracy, as_rows, begin, learn, plan, scoring, shape, symbols
+from bothways.claims.verdict import measured
 from bothways.model.encoder import Encoder
 from bothways.model.settings import EncoderSettings
 from bothways.objectives.masked import MaskedSettings
@@ -143,7 +144,7 @@ def conclude(
         "largest change of states by order, without positions", max(gap for _, gap in gaps.values()), truth=0
     )
     accuracies = {
-        name: over_seeds(f"accuracy, positions: {name}", values, CHANCE if name == "none" else 1.0)
+        name: measured(f"accuracy, positions: {name}", values, CHANCE if name == "none" else 1.0)
         for name, values in found.items()
     }
     expected = [

@@ -16,9 +16,10 @@ from torch import nn
 
 from bothways.batch import IGNORED, Batch, Memory
 from bothways.claims.base import Claim, Finding, Models
-from bothways.claims.expectation import Expectation, judge, over_seeds
+from bothways.claims.expectation import Expectation, judge
 from bothways.claims.recall import SEGMENT, in_segments
 from bothways.claims.trial import FIRST, Trial, begin, learn, nats_of, plan, predictions, shape, symbols
+from bothways.claims.verdict import measured
 from bothways.model.attention import Sight
 from bothways.model.encoder import Encoder
 from bothways.model.visibility import visible
@@ -98,7 +99,7 @@ def conclude(costs: Mapping[str, np.ndarray], *, quick: bool) -> Finding:
     """Judge costs by place, float [seeds, SEGMENT] for each of `MODELS`; limits are half of what is at stake."""
     parts = {"first": slice(BACK), "other": slice(BACK, None)}
     measures = {
-        (name, part): over_seeds(
+        (name, part): measured(
             f"nats at the {part} places, {name}",
             costs[name][:, cut].mean(axis=1).tolist(),
             float(bounds(name)[cut].mean()),
@@ -120,7 +121,7 @@ def conclude(costs: Mapping[str, np.ndarray], *, quick: bool) -> Finding:
 
 def _figure(costs: Mapping[str, np.ndarray]) -> Figure:
     def point(values: np.ndarray, place: int) -> Point:
-        found = over_seeds("", values.tolist())
+        found = measured("", values.tolist())
         return Point(float(place + 1), found.value, found.low, found.high)
 
     return Figure(

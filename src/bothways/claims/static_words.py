@@ -12,10 +12,12 @@ from tokenizers import Tokenizer
 
 from bothways.batch import Examples
 from bothways.claims.base import Claim, Finding, Models
-from bothways.claims.differences import curve, over_seeds, said, seeds_of, verdict_on
+from bothways.claims.curves import curve
 from bothways.claims.practice import ROWS, encoded, fresh_encoder, practise, tokenizer_of
 from bothways.claims.static_vectors import word_vectors
 from bothways.claims.two_senses import CLAUSE, PAIRS, WORDS, Sighting, sightings
+from bothways.claims.verdict import in_words, measured
+from bothways.claims.verdict import judge as verdict_on
 from bothways.formats.packed import Packed, PackedSettings
 from bothways.objectives import build_objective
 from bothways.objectives.layout import lay_out
@@ -71,7 +73,7 @@ class Scores:
 def measure(models: Models) -> Finding:
     """Learn vectors and states from the same text, and ask for senses, with each seed."""
     size = QUICK if models.quick else FULL
-    return judge([scores(seed, size) for seed in seeds_of(models)], quick=models.quick)
+    return judge([scores(seed, size) for seed in models.seeds], quick=models.quick)
 
 
 def scores(seed: int, size: Size) -> Scores:
@@ -94,10 +96,10 @@ def judge(by_seed: Sequence[Scores], *, quick: bool) -> Finding:
         name: [each.accuracy[name] for each in by_seed] for name in (STATIC, SENTENCE, NEIGHBOURS, STATES)
     }
     gains = [ours - static for ours, static in zip(found[STATES], found[STATIC], strict=True)]
-    static, states = (over_seeds(name, found[name]).value for name in (STATIC, STATES))
+    static, states = (measured(name, found[name]).value for name in (STATIC, STATES))
     because = (
         f"the sense is read off a word's static vector in {static:.1%} of its uses and off its contextual state in "
-        f"{states:.1%}: a gain of {said(gains)}, where {MARGIN} is asked for"
+        f"{states:.1%}: a gain of {in_words(gains)}, where {MARGIN} is asked for"
     )
     figure = Figure(
         kind="bars",
@@ -109,7 +111,7 @@ def judge(by_seed: Sequence[Scores], *, quick: bool) -> Finding:
         note=f"Static vectors by {by_seed[0].learned_by}. In this language the words of a sentence without their order "
         "say nothing of the sense.",
     )
-    measures = tuple(over_seeds(f"accuracy, {name}", found[name], TRUTHS.get(name)) for name in found)
+    measures = tuple(measured(f"accuracy, {name}", found[name], TRUTHS.get(name)) for name in found)
     return Finding(measures, verdict_on(gains, MARGIN, quick=quick), because, figure)
 
 

@@ -18,7 +18,7 @@ from tokenizers.models import WordLevel
 
 from bothways.batch import Batch
 from bothways.claims.base import Claim, Finding, Measure, Models
-from bothways.claims.expectation import Expectation, judge, over_seeds
+from bothways.claims.expectation import Expectation, judge
 from bothways.claims.trial import (
     CLS,
     FIRST,
@@ -34,6 +34,7 @@ from bothways.claims.trial import (
     shape,
     symbols,
 )
+from bothways.claims.verdict import measured
 from bothways.errors import UsageError
 from bothways.evaluate.asking import Subject
 from bothways.evaluate.fill import BLANK, read_prompt
@@ -117,7 +118,7 @@ def measure(models: Models, steps: int = 400) -> Finding:
 def conclude(found: Mapping[str, Sequence[float]], *, is_refused: bool, quick: bool) -> Finding:
     """Judge accuracies, one a seed; the limit lies half-way from the best of them to one."""
     measures = {
-        name: over_seeds(f"accuracy, {name}", found[name], best) for name, (_, best) in ABLATIONS.items()
+        name: measured(f"accuracy, {name}", found[name], best) for name, (_, best) in ABLATIONS.items()
     }
     refused = Measure(
         f"texts longer than {PUBLISHED} positions refused with a sentence, of 1", float(is_refused), truth=1

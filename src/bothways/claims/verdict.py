@@ -52,9 +52,9 @@ def measured(name: str, values: Sequence[float], truth: float | None = None) -> 
     return Measure(name, mean, interval.low, interval.high, truth)
 
 
-def in_words(differences: Sequence[float], unit: str) -> str:
+def in_words(differences: Sequence[float], unit: str = "") -> str:
     """Return a difference and its interval, such as `0.52 nats [0.48, 0.56]`."""
     interval = over_seeds(differences)
-    if interval is None:
-        return f"{differences[0]:.3g} {unit}"
-    return f"{interval.value:.3g} {unit} [{interval.low:.3g}, {interval.high:.3g}]"
+    value = differences[0] if interval is None else interval.value
+    margin = "" if interval is None else f"[{interval.low:.3g}, {interval.high:.3g}]"
+    return " ".join(part for part in (f"{value:.3g}", unit, margin) if part)
