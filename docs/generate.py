@@ -12,6 +12,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from bothways.checks import needs_of_format, offers_of_format, refusal
+from bothways.claims.registry import CLAIMS
 from bothways.cli import app
 from bothways.config import build
 from bothways.dry_run import made_up_vocabulary
@@ -46,6 +47,7 @@ def pages() -> dict[Path, str]:
         },
         "objectives.md": {"objectives": _objectives(), "contract": _contract(), "extras": _extras()},
         "evaluation.md": {"suites": _suites()},
+        "claims.md": {"claims": _claims()},
         "folders.md": {"families": _families(), "transformer-xl": _transformer_xl()},
     }
     return {FOLDER / "cli.md": _commands()} | {FOLDER / page: _page(page, parts[page]) for page in parts}
@@ -228,6 +230,15 @@ def _suites() -> list[str]:
             lines.append(f"| `{row}` | {about.about} | {kind} | {'; or '.join(ways)} |")
         lines.append("")
     return lines[:-1]
+
+
+def _claims() -> list[str]:
+    """One line a claim: what is said, what is measured, and who says it."""
+    lines = ["| claim | what is said | what is measured | source |", "|---|---|---|---|"]
+    for name, claim in CLAIMS.items():
+        asked = " Also asked of a model of yours." if claim.ask else ""
+        lines.append(f"| `{name}` | {claim.sentence} | {claim.experiment}{asked} | {claim.source} |")
+    return lines
 
 
 def _settings() -> list[str]:

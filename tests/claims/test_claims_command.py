@@ -70,6 +70,14 @@ def test_other_seeds_and_a_quick_look_are_measured_anew_beside_what_is_known(mea
     assert len((tmp_path / "findings.jsonl").read_text().splitlines()) == 3
 
 
+def test_everything_is_repeated_with_fresh_seeds_from_the_first_that_is_named(measured, tmp_path):
+    command.claims(["plain"], out=tmp_path, first=11)
+    command.claims(["plain"], out=tmp_path, first=11, quick=True)
+    assert measured == [((11, 12, 13), False), ((11,), True)]
+    with pytest.raises(UsageError, match="--first is -1"):
+        command.claims(["plain"], out=tmp_path, first=-1)
+
+
 def test_a_line_of_findings_says_all_that_a_report_needs(measured, tmp_path):
     command.claims(["plain"], out=tmp_path)
     (line,) = (tmp_path / "findings.jsonl").read_text().splitlines()

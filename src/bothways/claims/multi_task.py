@@ -214,7 +214,8 @@ def judge(by_seed: Sequence[Scores], *, quick: bool) -> Finding:
     )
     because = (
         f"sharing an encoder adds {in_words(sharing)} to the mean accuracy of three tasks, where {SHARING_MARGIN} is "
-        f"asked for; learning from an ensemble adds {in_words(distilling)} more, where more than {DISTILLING_MARGIN:g} is"
+        f"asked for; learning from an ensemble adds {in_words(distilling)} more, where more than "
+        f"{DISTILLING_MARGIN:g} is"
     )
     measures = [measured(f"mean accuracy, {way}", values) for way, values in means.items()]
     figure = Figure(
