@@ -4,43 +4,57 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from bothways.claims.base import Verdict
+from bothways.compare.questions import OWN_TOKENIZERS
 from bothways.compare.results import Result
 from bothways.finetuning.results import TaskResult
 from bothways.pages.blocks import Answers, Block, Paragraph, Section
 from bothways.report.held_out import NAMES, TOKENS, UNITS, measured, picture
+from bothways.report.pairs import pairs_table
 from bothways.report.records import Records, Told
 from bothways.report.scores import answers as of_tasks
 from bothways.report.told import verdicts
-from bothways.report.written import table_of
+
+ONE_SEED = (
+    "One seed each: this tells these models apart, and says nothing of recipes; for that, compare with --seeds 3 or "
+    "more."
+)
 
 
 def answer(records: Records) -> Section | None:
     """Return what the evidence supports; nothing where there is nothing to compare."""
-    answers = [*(records.verdicts or of_results(records.results)), *of_tasks(_unjudged(records))]
+    judged = () if _has_one_seed(records) else records.verdicts
+    unjudged = _unjudged(records) if judged else records.tasks
+    answers = [*(judged or of_results(records.results)), *of_tasks(unjudged)]
     blocks: list[Block] = [Answers(answers)] if answers else []
-    if answers and not records.verdicts and len({result.seed for result in records.results}) == 1:
-        blocks.append(
-            Paragraph("One seed each: this tells these models apart, and says nothing of recipes.", "note")
-        )
+    if answers and _has_one_seed(records):
+        blocks.append(Paragraph(ONE_SEED, "note"))
+    blocks += [Paragraph(note, "note") for note in records.notes]
     if records.claims:
         blocks += [Paragraph(_counted(records.claims), "lead"), *verdicts(records)]
     if records.pairs:
-        blocks.append(table_of(records.pairs, "every pair"))
+        blocks.append(pairs_table(records.pairs))
     return Section("The answer", blocks) if blocks else None
+
+
+def _has_one_seed(records: Records) -> bool:
+    """Whether each recipe was trained once: then verdicts on recipes are all open, and the models are ranked."""
+    return len({result.seed for result in records.results}) == 1
 
 
 def _unjudged(records: Records) -> tuple[TaskResult, ...]:
     """Return the scores that no verdict of a comparison speaks of already."""
-    judged = {result.recipe for result in records.results} if records.verdicts else set()
+    judged = {result.recipe for result in records.results}
     return tuple(result for result in records.tasks if result.model not in judged)
 
 
 def of_results(results: Sequence[Result]) -> Iterator[tuple[str, str]]:
-    """Yield for each measure who pays least and who follows, where a comparison was not judged.
+    """Yield for each measure who pays least and who follows, of models that no comparison judged over seeds.
 
-    No verdict: what tells recipes apart are paired differences over seeds, which `bothways compare` writes down.
+    No verdict: what tells recipes apart are paired differences over seeds, which `bothways compare` writes down. Of
+    models with tokenizers of their own, whole words alone compare.
     """
-    for key in measured(results):
+    keys = measured(results)
+    for key in [OWN_TOKENIZERS] if OWN_TOKENIZERS in keys else keys:
         shown = picture(results, key)
         (series,) = shown.series
         if len(series.points) < 2:

@@ -14,20 +14,28 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from bothways.compare import results as comparison
+from bothways.compare.contamination import Contamination
+from bothways.compare.pairs import Pair
+from bothways.compare.quality import Quality
+from bothways.compare.record import RECORD, TASKS, Fill
 from bothways.errors import DataError, UsageError
 from bothways.finetuning import results as evaluation
-from bothways.report.records import Fill, Records, Run, Told
+from bothways.report.records import Records, Run, Told
 from bothways.training.metrics import read_metrics
 
 FINDINGS = "findings.jsonl"
-COMPARISON = "comparison.json"
-TASKS = "tasks.jsonl"
-"""Of a comparison: its models on tasks."""
-FACTS = ("budget", "contamination", "environment")
+FACTS = ("budget", "environment")
 """Parts of `comparison.json` that are shown as they are."""
 
 _TOLD = TypeAdapter(Told)
-_FILLS = TypeAdapter(tuple[Fill, ...])
+_PARTS: dict[str, TypeAdapter[Any]] = {
+    "pairs": TypeAdapter(tuple[Pair, ...]),
+    "qualities": TypeAdapter(tuple[Quality, ...]),
+    "contamination": TypeAdapter(tuple[Contamination, ...]),
+    "notes": TypeAdapter(tuple[str, ...]),
+    "fills": TypeAdapter(tuple[Fill, ...]),
+}
+"""Parts of `comparison.json` that this page knows how to show, by the name that records have for them, too."""
 
 
 def read(folder: Path) -> Records:
@@ -49,10 +57,9 @@ def read(folder: Path) -> Records:
 
 
 def _comparison(folder: Path) -> Records:
-    lines = list(_lines(folder / comparison.RESULTS))
-    if not lines or "recipe" not in lines[0]:
+    if "recipe" not in next(_lines(folder / comparison.RESULTS), {}):
         return Records()
-    judged = _object(folder / COMPARISON)
+    judged = _object(folder / RECORD)
     results = comparison.read_results(folder)
     tasks = evaluation.read_results(folder / TASKS)
     # Both files may hold models of earlier comparisons in the same folder.
@@ -60,13 +67,11 @@ def _comparison(folder: Path) -> Records:
     known = [result for result in results if not compared or (result.recipe, result.seed) in compared]
     return Records(
         results=tuple(known),
-        extras=tuple(line for line in lines if not compared or (line["recipe"], line["seed"]) in compared),
         tasks=tuple(each for each in tasks if not compared or (each.model, each.seed) in compared),
         verdicts=tuple((_asked(each), str(each.get("sentence", ""))) for each in judged.get("verdicts", ())),
-        pairs=tuple(judged.get("pairs", ())),
-        fills=_fills(folder, judged),
         facts=tuple((name, judged[name]) for name in FACTS if judged.get(name)),
         runs=tuple(run for result in known if (run := _run_of(result, folder)) is not None),
+        **{name: _part(folder, judged, name) for name in _PARTS},
     )
 
 
@@ -135,12 +140,12 @@ def _read_run(folder: Path) -> Run:
     return Run(name, seed, read_metrics(folder / "metrics.jsonl"), settings, environment)
 
 
-def _fills(folder: Path, judged: Mapping[str, Any]) -> tuple[Fill, ...]:
+def _part(folder: Path, judged: Mapping[str, Any], name: str) -> Any:
     try:
-        return _FILLS.validate_python(judged.get("fills", ()))
+        return _PARTS[name].validate_python(judged.get(name, ()))
     except ValidationError as error:
         raise DataError(
-            f"the fills in {folder / COMPARISON} cannot be read ({_why(error)}); compare anew"
+            f"the {name} in {folder / RECORD} cannot be read ({_why(error)}); compare anew"
         ) from None
 
 

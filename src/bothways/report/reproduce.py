@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bothways.pages.blocks import Block, Details, Group, Paragraph, Section, Table
 from bothways.report.records import Records, Run, by_name
-from bothways.report.written import flat, table_of
+from bothways.report.written import flat
 
 
 def reproduce(records: Records) -> Section | None:
@@ -17,12 +17,7 @@ def reproduce(records: Records) -> Section | None:
 def _facts(records: Records) -> Iterator[Block]:
     """Yield what a comparison wrote down of itself, such as its budget."""
     for name, facts in records.facts:
-        table = (
-            Table(["what", "value"], flat(facts), words=True)
-            if isinstance(facts, Mapping)
-            else table_of(facts)
-        )
-        yield Group(name.capitalize(), [table])
+        yield Group(name.capitalize(), [Table(["what", "value"], flat(facts), words=True)])
 
 
 def _environments(records: Records) -> Iterator[Block]:

@@ -1,0 +1,38 @@
+"""Every pair of recipes at every question: the differences behind the sentences."""
+
+from collections.abc import Sequence
+
+from bothways.compare.pairs import Pair
+from bothways.pages.blocks import Table
+from bothways.report.held_out import NAMES
+
+NONE = "–"
+
+
+def pairs_table(pairs: Sequence[Pair]) -> Table:
+    """Return a row a pair; p-values are shown before and after Holm's correction over all of them."""
+    head = ["question", "first", "second", "first less second", "seeds", "p", "Holm p"]
+    rows = [
+        [
+            NAMES.get(pair.question, pair.question),
+            pair.first,
+            pair.second,
+            _difference(pair),
+            str(pair.seeds),
+            _chance(pair.p_value),
+            _chance(pair.holm),
+        ]
+        for pair in pairs
+    ]
+    return Table(head, rows, "every pair, in nats or points, with 95% intervals")
+
+
+def _difference(pair: Pair) -> str:
+    numbers = f"{pair.value:+.3f}" if pair.difference is None else format(pair.difference, "+.3f")
+    return numbers.replace("-", "−")
+
+
+def _chance(p_value: float | None) -> str:
+    if p_value is None:
+        return NONE
+    return "< 0.0001" if p_value < 1e-4 else f"{p_value:.2g}"
