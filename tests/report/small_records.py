@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from bothways.claims.base import Finding, Measure
+from bothways.compare.budget import Budget
 from bothways.compare.contamination import Contamination
 from bothways.compare.pairs import Pair
 from bothways.compare.quality import Cost, Quality
@@ -99,7 +100,8 @@ def everything() -> Records:
         contamination=(Contamination("sst2", 200, 2),),
         notes=(f"a row was left out {NASTY}",),
         fills=FILLS,
-        facts=(("budget", {"unit": "tokens", "amount": 2000}),),
+        budgets=(Budget("tokens", 2000),),
+        environments=({"python": "3.11"},),
         tasks=tuple(
             a_task_result(name, seed, wrong)
             for name, wrong in {"BERT": 20, "XLNet": 90}.items()

@@ -23,6 +23,7 @@ from bothways.cli import main
 from bothways.compare.quality import Cost, Quality
 from bothways.compare.record import Fill
 from bothways.evaluate.estimate import Estimate
+from bothways.metrics.interval import Interval
 from bothways.pages.blocks import Group, Pictures, Table
 from bothways.report.answer import of_results
 from bothways.report.command import render, report, sections, title, written
@@ -98,8 +99,30 @@ def test_unjudged_results_are_ranked_and_no_more() -> None:
         "leave one out",
         "XLNet pays least, 4.000 nats per token; BERT follows, 1.000 more (the unigram pays 7.000).",
     )
-    assert "not enough evidence" in next(of_results(close))[1]
+    assert (
+        "0.050 more (the unigram pays 7.000), which may be chance: not enough evidence."
+        in next(of_results(close))[1]
+    )
     assert not list(of_results(apart[:1]))
+
+
+def test_models_are_told_apart_by_the_windows_that_both_were_asked_about() -> None:
+    close = [a_result("BERT", 1, 4.05), a_result("XLNet", 1, 4.0)]
+    paired = replace(A_PAIR, difference=Interval(0.05, 0.04, 0.06), value=0.05)
+    ((_, sentence),) = of_results(close, [paired])
+    assert "BERT follows, 0.050 [0.040, 0.060] more (the unigram pays 7.000)." in sentence
+    ((_, sentence),) = of_results(close, [replace(paired, difference=Interval(0.05, -0.01, 0.11))])
+    assert "which may be chance" in sentence
+
+
+def test_the_budget_is_said_first_and_last(whole: str) -> None:
+    assert "each trained with 3 seeds, 2,000 tokens a run, on the same text" in whole
+    assert "2,000 tokens for each run." in whole
+
+
+def test_the_machine_of_a_comparison_stands_for_those_of_runs_that_are_gone() -> None:
+    assert "3.9.1" in render(Records(environments=({"python": "3.9.1"},)))
+    assert "3.9.1" not in render(Records(environments=({"python": "3.9.1"},), runs=(a_run("BERT", 1),)))
 
 
 def test_judged_results_say_what_was_judged(whole: str) -> None:

@@ -17,6 +17,7 @@ from report.small_records import (
     write_run,
 )
 
+from bothways.compare.budget import Budget
 from bothways.compare.contamination import Contamination
 from bothways.errors import DataError, UsageError
 from bothways.finetuning.results import write_results as write_task_results
@@ -35,7 +36,8 @@ def test_a_comparison_brings_results_verdicts_fills_and_runs(tmp_path: Path) -> 
         fills=[
             {"text": FILLS[0].text, "model": "BERT", "filled": list(FILLS[0].filled), "probability": 0.25}
         ],
-        budget={"tokens": 2000},
+        budget={"unit": "tokens", "amount": 2000},
+        environment={"python": "3.11"},
         unheard_of=[1],
     )
     found = read(tmp_path)
@@ -47,7 +49,8 @@ def test_a_comparison_brings_results_verdicts_fills_and_runs(tmp_path: Path) -> 
     assert found.notes == ("a row was left out",)
     assert found.contamination == (Contamination("sst2", 200, None),)
     assert found.fills == FILLS[:1]
-    assert found.facts == (("budget", {"tokens": 2000}),)
+    assert found.budgets == (Budget("tokens", 2000),)
+    assert found.environments == ({"python": "3.11"},)
     assert not found.tasks
 
 
@@ -133,8 +136,8 @@ def test_files_that_hold_something_else_are_refused(
     ("name", "text", "message"),
     [
         ("comparison.json", "[]", "holds no JSON object"),
-        ("comparison.json", '{"fills": [{"text": 1}]}', "the fills in"),
-        ("comparison.json", '{"pairs": [1]}', "the pairs in"),
+        ("comparison.json", '{"fills": [{"text": 1}]}', "cannot be read .fills.0.text"),
+        ("comparison.json", '{"pairs": [1]}', "cannot be read .pairs.0"),
         ("xlnet/recipe.yaml", "a: [", "is no recipe"),
         ("xlnet/environment.json", "{", "holds no JSON object"),
     ],

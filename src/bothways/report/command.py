@@ -95,6 +95,8 @@ def lead(records: Records) -> str:
     names = {result.recipe for result in records.results}
     seeds = len({result.seed for result in records.results})
     times = "once" if seeds == 1 else f"with {seeds} seeds"
+    if len(records.budgets) == 1:
+        times += f", {records.budgets[0].in_words()} a run,"
     same = len({result.score.tokens for result in records.results}) == 1
     text = (
         "on the same text, and asked about the same held-out text"

@@ -10,21 +10,22 @@ NONE = "–"
 
 
 def pairs_table(pairs: Sequence[Pair]) -> Table:
-    """Return a row a pair; p-values are shown before and after Holm's correction over all of them."""
-    head = ["question", "first", "second", "first less second", "seeds", "p", "Holm p"]
-    rows = [
-        [
-            NAMES.get(pair.question, pair.question),
-            pair.first,
-            pair.second,
-            _difference(pair),
-            str(pair.seeds),
-            _chance(pair.p_value),
-            _chance(pair.holm),
-        ]
-        for pair in pairs
-    ]
+    """Return a row a pair; p-values of several seeds are shown before and after Holm's correction over all of them."""
+    is_corrected = any(pair.holm is not None for pair in pairs)
+    head = ["question", "first", "second", "first less second", "seeds", "p", *(["Holm p"] * is_corrected)]
+    rows = [[*_told(pair), *([_chance(pair.holm)] * is_corrected)] for pair in pairs]
     return Table(head, rows, "every pair, in nats or points, with 95% intervals")
+
+
+def _told(pair: Pair) -> list[str]:
+    return [
+        NAMES.get(pair.question, pair.question),
+        pair.first,
+        pair.second,
+        _difference(pair),
+        str(pair.seeds),
+        _chance(pair.p_value),
+    ]
 
 
 def _difference(pair: Pair) -> str:

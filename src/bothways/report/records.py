@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from bothways.claims.base import Finding
+from bothways.compare.budget import Budget
 from bothways.compare.contamination import Contamination
 from bothways.compare.pairs import Pair
 from bothways.compare.quality import Quality
@@ -57,8 +58,10 @@ class Records:
     notes: tuple[str, ...] = ()
     """What else a comparison says must be known."""
     fills: tuple[Fill, ...] = ()
-    facts: tuple[tuple[str, Mapping[str, Any]], ...] = ()
-    """What else a comparison wrote down, by name: budget, environment."""
+    budgets: tuple[Budget, ...] = ()
+    """Of each run of a comparison."""
+    environments: tuple[Mapping[str, Any], ...] = ()
+    """Versions and hardware that comparisons judged with."""
     tasks: tuple[TaskResult, ...] = ()
     """Of an evaluation, or of fine-tuned runs."""
     claims: tuple[Told, ...] = ()
