@@ -48,6 +48,7 @@ def test_the_answer_comes_first_and_how_to_do_it_again_last() -> None:
         "Held-out text",
         "Learning",
         "Tasks",
+        "Every pair",
         "Cost",
         "Blanks, filled together",
         "Claims",

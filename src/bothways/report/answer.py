@@ -1,4 +1,4 @@
-"""The answer first: one sentence for each question, and the differences behind it."""
+"""The answer first: one sentence for each question."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,6 @@ from bothways.finetuning.results import TaskResult
 from bothways.pages.blocks import Answers, Block, Paragraph, Section
 from bothways.pages.figures import Point
 from bothways.report.held_out import NAMES, TOKENS, UNITS, measured, picture
-from bothways.report.pairs import pairs_table
 from bothways.report.records import Records, Told
 from bothways.report.scores import answers as of_tasks
 from bothways.report.told import verdicts
@@ -33,8 +32,6 @@ def answer(records: Records) -> Section | None:
     blocks += [Paragraph(note, "note") for note in records.notes]
     if records.claims:
         blocks += [Paragraph(_counted(records.claims), "lead"), *verdicts(records)]
-    if records.pairs:
-        blocks.append(pairs_table(records.pairs))
     return Section("The answer", blocks) if blocks else None
 
 

@@ -13,6 +13,7 @@ from bothways.report.cost import cost
 from bothways.report.curves import curves
 from bothways.report.fills import fills
 from bothways.report.held_out import held_out
+from bothways.report.pairs import every_pair
 from bothways.report.reading import read
 from bothways.report.records import Records
 from bothways.report.reproduce import reproduce
@@ -25,6 +26,7 @@ SECTIONS: tuple[Callable[[Records], Section | None], ...] = (
     held_out,
     curves,
     scores,
+    every_pair,
     cost,
     fills,
     claims,

@@ -3,10 +3,22 @@
 from collections.abc import Sequence
 
 from bothways.compare.pairs import Pair
-from bothways.pages.blocks import Table
+from bothways.pages.blocks import Paragraph, Section, Table
 from bothways.report.held_out import NAMES
+from bothways.report.records import Records
 
 NONE = "–"
+NOTE = (
+    "First less second with its 95% interval, in nats or, of tasks, in points; p is how often chance alone would show "
+    "as much."
+)
+
+
+def every_pair(records: Records) -> Section | None:
+    """Return the table of all pairs; nothing where nobody paired any."""
+    if not records.pairs:
+        return None
+    return Section("Every pair", [Paragraph(NOTE, "note"), pairs_table(records.pairs)])
 
 
 def pairs_table(pairs: Sequence[Pair]) -> Table:
@@ -14,7 +26,7 @@ def pairs_table(pairs: Sequence[Pair]) -> Table:
     is_corrected = any(pair.holm is not None for pair in pairs)
     head = ["question", "first", "second", "first less second", "seeds", "p", *(["Holm p"] * is_corrected)]
     rows = [[*_told(pair), *([_chance(pair.holm)] * is_corrected)] for pair in pairs]
-    return Table(head, rows, "every pair, in nats or points, with 95% intervals")
+    return Table(head, rows)
 
 
 def _told(pair: Pair) -> list[str]:
