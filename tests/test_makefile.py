@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -78,9 +79,10 @@ def test_the_second_time_nothing_is_installed(tmp_path: Path) -> None:
     for name in ("bin/python", ".core", ".dev"):
         (tmp_path / ".venv" / name).touch()
     answer = make(tmp_path, "--dry-run", "test")
-    assert answer.stdout.split() == [
+    assert shlex.split(answer.stdout) == [
         *(".venv/bin/python", "-m", "pytest"),
         *("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal"),
+        *("-m", "not browser"),
     ]
 
 

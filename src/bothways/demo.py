@@ -6,19 +6,20 @@ the same held-out modules. The sizes are chosen so that two processor cores get 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from bothways import files
-from bothways.compare.results import Result, parameters, speed, write_results
+from bothways.compare.budget import Budget, Unit
+from bothways.compare.record import Fill, concluded, write_comparison
+from bothways.compare.results import Result, curve_of, device_of, parameters, speed, write_results
 from bothways.evaluate import Filled, Score, lines_of, score_documents, unigram_nats
 from bothways.evaluate.score import held_out_table
 from bothways.pretrain import Pretrained, next_folder, prepared_text, pretrain
 from bothways.recipe import Recipe, resolve
 from bothways.report import write
-from bothways.report.reading import COMPARISON
-from bothways.report.records import Fill
 from bothways.trained import fill, load
+from bothways.training.settings import TrainingSettings
 
 RECIPES = {"BERT": "demo-bert", "XLNet": "demo-xlnet"}
 SENTENCES = ("Return a [?] of the given [?].", "If the file does not [?], an [?] is raised.")
@@ -56,19 +57,31 @@ def demo(out: Path | None = None, words: Sequence[str] = (), *, quiet: bool = Fa
     runs = {name: pretrain(recipe, folder / name.lower(), quiet=quiet) for name, recipe in recipes.items()}
     scores = {name: _score(recipes[name], run) for name, run in runs.items()}
     fills = {name: [fill(run.checkpoint, sentence) for sentence in SENTENCES] for name, run in runs.items()}
-    record(folder, [_result(name, recipes[name], runs[name], scores[name]) for name in runs], fills)
+    results = [_result(name, recipes[name], runs[name], scores[name]) for name in runs]
+    record(folder, _budget(next(iter(recipes.values())).training), results, fills)
     return Demo(runs, scores, fills, write(folder))
 
 
-def record(folder: Path, results: Sequence[Result], fills: Mapping[str, Sequence[Filled]]) -> None:
-    """Write down what a report reads: the records of a comparison, and the best filling of each sentence."""
+def record(
+    folder: Path,
+    budget: Budget | None,
+    results: Sequence[Result],
+    fills: Mapping[str, Sequence[Filled]],
+) -> None:
+    """Write down a comparison as `bothways compare` does, with the best filling of each sentence."""
     write_results(folder, results)
     found = [
         Fill(sentence, name, best.texts, best.probability)
         for name, filled in fills.items()
         for sentence, best in zip(SENTENCES, (each.joint[0] for each in filled), strict=True)
     ]
-    files.write_json(folder / COMPARISON, {"fills": [asdict(each) for each in found]})
+    write_comparison(concluded(folder, budget, results, [], fills=found))
+
+
+def _budget(training: TrainingSettings) -> Budget | None:
+    units: tuple[Unit, ...] = ("minutes", "tokens")
+    amounts = ((unit, getattr(training, unit)) for unit in units)
+    return next((Budget(unit, amount) for unit, amount in amounts if amount is not None), None)
 
 
 def _result(name: str, recipe: Recipe, run: Pretrained, score: Score) -> Result:
@@ -83,6 +96,8 @@ def _result(name: str, recipe: Recipe, run: Pretrained, score: Score) -> Result:
         seconds=run.seconds,
         tokens_per_second=speed(run.folder),
         score=score,
+        curve=curve_of(run.folder),
+        device=device_of(run.folder),
     )
 
 
@@ -91,4 +106,4 @@ def _score(recipe: Recipe, run: Pretrained) -> Score:
     subject, _ = load(run.checkpoint)
     prepared = prepared_text(recipe, lambda _line: None)
     unigram = unigram_nats(prepared.train, prepared.vocabulary)
-    return score_documents(subject, prepared.valid, recipe.evaluation, unigram)
+    return score_documents(subject, prepared.valid, recipe.evaluation, unigram, by_window=True)

@@ -26,6 +26,18 @@ def test_it_is_read_from_the_first_evaluation_that_was_good_enough_and_averaged_
     assert quality.costs == {"slow": Cost(300.0, 3.0), "fast": Cost(150.0, 15.0)}
 
 
+def test_a_seed_that_not_all_have_is_beside_nothing():
+    results = [
+        result_of("slow", 1, curve=curve(5.0, 4.0)),
+        result_of("fast", 1, curve=curve(3.0, 2.0)),
+        result_of("fast", 2, curve=curve(9.0, 8.0)),
+    ]
+    (quality,) = same_quality(results)
+    assert quality.level == 4.0
+    assert quality.costs["fast"] == Cost(100.0, 1.0)
+    assert same_quality(results[::2]) == []
+
+
 def test_only_those_that_are_judged_by_the_same_number_are_beside_each_other():
     results = [
         result_of("bert", 1, curve=curve(3.0)),

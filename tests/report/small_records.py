@@ -7,14 +7,20 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from bothways.claims.base import Finding, Measure
+from bothways.compare.budget import Budget
+from bothways.compare.contamination import Contamination
+from bothways.compare.pairs import Pair
+from bothways.compare.quality import Cost, Quality
+from bothways.compare.record import Fill
 from bothways.compare.results import Result, write_results
 from bothways.evaluate.estimate import Estimate
 from bothways.evaluate.heldout import Measurement
 from bothways.evaluate.score import Score
 from bothways.finetuning.results import TaskResult
 from bothways.finetuning.results import write_results as write_task_results
+from bothways.metrics.interval import Interval
 from bothways.pages.figures import Figure, Point, Series
-from bothways.report.records import Fill, Records, Run, Told
+from bothways.report.records import Records, Run, Told
 
 NASTY = "<script>alert(1)</script>"
 
@@ -76,6 +82,10 @@ FILLS = (
 )
 
 
+A_PAIR = Pair("leave_one_out_nats", "BERT", "XLNet", 3, Interval(-1.0, -1.5, -0.5), -1.0, 0.01, 0.00001)
+A_QUALITY = Quality("leave_one_out_nats", 5.2, {"BERT": Cost(2000.0, 120.0), "XLNet": Cost(1500.0, 90.0)})
+
+
 def everything() -> Records:
     seeds = (1, 2, 3)
     nats = {"BERT": 5.0, "XLNet": 4.0}
@@ -85,17 +95,13 @@ def everything() -> Records:
             a_result(name, seed, mean + seed / 10) for name, mean in nats.items() for seed in seeds
         ),
         verdicts=(("a token left out", f"XLNet pays less {NASTY}"),),
-        pairs=(
-            {
-                "question": "tokens",
-                "difference": -1.0,
-                "interval": [-1.5, -0.5],
-                "p_value": 0.01,
-                "more": None,
-            },
-        ),
+        pairs=(A_PAIR,),
+        qualities=(A_QUALITY,),
+        contamination=(Contamination("sst2", 200, 2),),
+        notes=(f"a row was left out {NASTY}",),
         fills=FILLS,
-        facts=(("budget", {"tokens": 2000}), ("contamination", {"sst2": {"share": 0.01}})),
+        budgets=(Budget("tokens", 2000),),
+        environments=({"python": "3.11"},),
         tasks=tuple(
             a_task_result(name, seed, wrong)
             for name, wrong in {"BERT": 20, "XLNet": 90}.items()

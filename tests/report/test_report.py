@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from report.small_records import (
+    A_PAIR,
+    A_QUALITY,
     NASTY,
     a_claim,
     a_result,
@@ -18,15 +20,20 @@ from report.small_records import (
 )
 
 from bothways.cli import main
+from bothways.compare.quality import Cost, Quality
+from bothways.compare.record import Fill
+from bothways.evaluate.estimate import Estimate
+from bothways.metrics.interval import Interval
 from bothways.pages.blocks import Group, Pictures, Table
 from bothways.report.answer import of_results
 from bothways.report.command import render, report, sections, title, written
-from bothways.report.cost import same_quality
+from bothways.report.cost import qualities
 from bothways.report.curves import curves
 from bothways.report.fills import sentence
-from bothways.report.records import Fill, Records
+from bothways.report.pairs import pairs_table
+from bothways.report.records import Records
 from bothways.report.scores import answers
-from bothways.report.written import cell, flat
+from bothways.report.written import flat
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +48,7 @@ def test_the_answer_comes_first_and_how_to_do_it_again_last() -> None:
         "Held-out text",
         "Learning",
         "Tasks",
+        "Every pair",
         "Cost",
         "Blanks, filled together",
         "Claims",
@@ -92,8 +100,30 @@ def test_unjudged_results_are_ranked_and_no_more() -> None:
         "leave one out",
         "XLNet pays least, 4.000 nats per token; BERT follows, 1.000 more (the unigram pays 7.000).",
     )
-    assert "not enough evidence" in next(of_results(close))[1]
+    assert (
+        "0.050 more (the unigram pays 7.000), which may be chance: not enough evidence."
+        in next(of_results(close))[1]
+    )
     assert not list(of_results(apart[:1]))
+
+
+def test_models_are_told_apart_by_the_windows_that_both_were_asked_about() -> None:
+    close = [a_result("BERT", 1, 4.05), a_result("XLNet", 1, 4.0)]
+    paired = replace(A_PAIR, difference=Interval(0.05, 0.04, 0.06), value=0.05)
+    ((_, sentence),) = of_results(close, [paired])
+    assert "BERT follows, 0.050 [0.040, 0.060] more (the unigram pays 7.000)." in sentence
+    ((_, sentence),) = of_results(close, [replace(paired, difference=Interval(0.05, -0.01, 0.11))])
+    assert "which may be chance" in sentence
+
+
+def test_the_budget_is_said_first_and_last(whole: str) -> None:
+    assert "each trained with 3 seeds, 2,000 tokens a run, on the same text" in whole
+    assert "2,000 tokens for each run." in whole
+
+
+def test_the_machine_of_a_comparison_stands_for_those_of_runs_that_are_gone() -> None:
+    assert "3.9.1" in render(Records(environments=({"python": "3.9.1"},)))
+    assert "3.9.1" not in render(Records(environments=({"python": "3.9.1"},), runs=(a_run("BERT", 1),)))
 
 
 def test_judged_results_say_what_was_judged(whole: str) -> None:
@@ -131,31 +161,58 @@ def test_runs_without_held_out_numbers_have_no_curves() -> None:
     assert curves(Records(runs=(a_run("BERT", 1),))) is None
 
 
-def test_a_quality_costs_what_was_read_until_it_was_first_reached() -> None:
-    runs = [
-        a_run("BERT", 1, 6.0, 5.0, 5.2),
-        a_run("XLNet", 1, 5.1, 4.5, 4.0),
-        a_run("XLNet", 2, 5.5, 4.5, 4.0),
+def test_a_quality_costs_what_a_comparison_found_and_else_what_logs_say() -> None:
+    runs = (a_run("BERT", 1, 6.0, 5.0, 5.2), a_run("XLNet", 1, 5.1, 4.5, 4.0), a_run("XLNet", 2, 5.5, 4.5))
+    (by_logs,) = qualities(Records(runs=runs))
+    assert by_logs == Quality(
+        "leave_one_out_nats", 5.2, {"BERT": Cost(2000.0, 120.0), "XLNet": Cost(1000.0, 60.0)}
+    )
+    assert qualities(Records(runs=runs, qualities=(A_QUALITY,))) == (A_QUALITY,)
+    assert not qualities(Records(runs=runs[:1]))
+
+
+def test_a_quality_has_a_row_a_recipe(whole: str) -> None:
+    assert "each needed until it was first as good as the worst one at its end, 5.200" in whole
+    assert re.search(r">XLNet</th>\s*<td[^>]*>1500</td>\s*<td[^>]*>1\.5</td>", whole)
+
+
+def test_pairs_are_told_in_words() -> None:
+    one_seed = replace(A_PAIR, question="sst2", seeds=1, difference=None, holm=None)
+    assert pairs_table([A_PAIR, one_seed]).rows == [
+        ["leave one out", "BERT", "XLNet", "−1.000 [−1.500, −0.500]", "3", "0.01", "< 0.0001"],
+        ["sst2", "BERT", "XLNet", "−1.000", "1", "0.01", "–"],
     ]
-    (goal,) = same_quality(runs)
-    assert (goal.worst, goal.value) == ("BERT", 5.2)
-    assert goal.reached == {"BERT": (2000, 2.0), "XLNet": (1500, 1.5)}
-    assert not list(same_quality(runs[:1]))
 
 
-def test_what_was_never_reached_has_no_cost() -> None:
-    runs = [a_run("BERT", 1, 5.0), a_run("BERT", 2, 5.4), a_run("XLNet", 1, 4.0)]
-    (goal,) = same_quality(runs)
-    assert goal.reached["BERT"] is None
-    assert goal.table().rows[0] == ["BERT", "–", "–", "5.200"]
-    assert [point.x for point in goal.figure().series[0].points] == ["XLNet"]
+def test_what_must_be_known_of_a_comparison_is_said(whole: str) -> None:
+    assert "a row was left out" in whole
+    assert "sst2: 2 of 200 test examples (1.0%) stand in the training text" in whole
+
+
+def test_of_one_seed_models_are_ranked_and_recipes_are_not_judged() -> None:
+    results = (a_result("BERT", 1, 5.0), a_result("XLNet", 1, 4.0))
+    page = render(Records(results=results, verdicts=(("of tokens", "not enough evidence of tokens"),)))
+    assert "XLNet pays least, 4.000 nats per token" in page
+    assert "says nothing of recipes" in page
+    assert "not enough evidence of tokens" not in page
+
+
+def test_models_with_tokenizers_of_their_own_are_ranked_by_whole_words_alone() -> None:
+    results = []
+    for name, nats in (("BERT", 1.0), ("XLNet", 2.0)):
+        result = a_result(name, 1, 5.0)
+        words = replace(
+            result.score.measurements[0], key="word_nats_per_character", model=Estimate(nats, 0.1, 100, 10)
+        )
+        measurements = [*result.score.measurements, words]
+        results.append(replace(result, score=replace(result.score, measurements=measurements)))
+    assert [question for question, _ in of_results(results)] == ["whole words"]
 
 
 def test_memory_is_shown_where_all_results_say_it() -> None:
-    results = (a_result("BERT", 1, 5.0), a_result("XLNet", 1, 4.0))
-    lines = [{"recipe": "BERT", "memory": 2**20}, {"recipe": "XLNet", "memory": 3 * 2**20}]
-    assert "3 MiB" in render(Records(results=results, extras=tuple(lines)))
-    assert "MiB" not in render(Records(results=results, extras=(lines[0], {"recipe": "XLNet"})))
+    bert, xlnet = a_result("BERT", 1, 5.0, memory=2**20), a_result("XLNet", 1, 4.0, memory=3 * 2**20)
+    assert "3 MiB" in render(Records(results=(bert, xlnet)))
+    assert "MiB" not in render(Records(results=(bert, replace(xlnet, memory=None))))
 
 
 def test_filled_blanks_stand_in_their_sentence() -> None:
@@ -192,11 +249,6 @@ def test_facts_inside_facts_are_named_by_both() -> None:
         ["a.c", "1, 2"],
         ["d", "yes"],
     ]
-
-
-def test_whatever_a_record_holds_becomes_a_cell() -> None:
-    assert cell({"value": 1.5, "low": 1, "high": 2}) == "1.5000 [1, 2]"
-    assert [cell(each) for each in (None, True, "a", [1, 2], {"b": 3})] == ["none", "yes", "a", "1, 2", "b 3"]
 
 
 def test_one_page_takes_records_of_every_kind(tmp_path: Path) -> None:

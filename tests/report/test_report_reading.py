@@ -1,9 +1,12 @@
 """Folders of every kind are told apart, and what is no record is refused in one line."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from report.small_records import (
+    A_PAIR,
+    A_QUALITY,
     FILLS,
     a_claim,
     a_run,
@@ -14,6 +17,8 @@ from report.small_records import (
     write_run,
 )
 
+from bothways.compare.budget import Budget
+from bothways.compare.contamination import Contamination
 from bothways.errors import DataError, UsageError
 from bothways.finetuning.results import write_results as write_task_results
 from bothways.report import read
@@ -24,20 +29,28 @@ def test_a_comparison_brings_results_verdicts_fills_and_runs(tmp_path: Path) -> 
     write_comparison(
         tmp_path,
         verdicts=[{"question": "tokens", "sentence": "XLNet pays less."}],
-        pairs=[{"first": "a", "second": "b"}],
+        pairs=[asdict(A_PAIR)],
+        qualities=[asdict(A_QUALITY)],
+        notes=["a row was left out"],
+        contamination=[{"task": "sst2", "examples": 200, "found": None}],
         fills=[
             {"text": FILLS[0].text, "model": "BERT", "filled": list(FILLS[0].filled), "probability": 0.25}
         ],
-        budget={"tokens": 2000},
+        budget={"unit": "tokens", "amount": 2000},
+        environment={"python": "3.11"},
         unheard_of=[1],
     )
     found = read(tmp_path)
     assert found.folders == (str(tmp_path),)
     assert [result.recipe for result in found.results] == ["table6/1-bert", "XLNet"]
     assert found.verdicts == (("tokens", "XLNet pays less."),)
-    assert found.pairs == ({"first": "a", "second": "b"},)
+    assert found.pairs == (A_PAIR,)
+    assert found.qualities == (A_QUALITY,)
+    assert found.notes == ("a row was left out",)
+    assert found.contamination == (Contamination("sst2", 200, None),)
     assert found.fills == FILLS[:1]
-    assert found.facts == (("budget", {"tokens": 2000}),)
+    assert found.budgets == (Budget("tokens", 2000),)
+    assert found.environments == ({"python": "3.11"},)
     assert not found.tasks
 
 
@@ -57,7 +70,6 @@ def test_models_of_an_earlier_comparison_in_the_same_folder_are_left_out(tmp_pat
     write_comparison(tmp_path, compared=[["XLNet", 1]], verdicts=[{"question": {"about": "for a token"}}])
     found = read(tmp_path)
     assert [result.recipe for result in found.results] == [run.name for run in found.runs] == ["XLNet"]
-    assert [line["recipe"] for line in found.extras] == ["XLNet"]
     assert found.verdicts == (("for a token", ""),)
 
 
@@ -124,7 +136,8 @@ def test_files_that_hold_something_else_are_refused(
     ("name", "text", "message"),
     [
         ("comparison.json", "[]", "holds no JSON object"),
-        ("comparison.json", '{"fills": [{"text": 1}]}', "the fills in"),
+        ("comparison.json", '{"fills": [{"text": 1}]}', "cannot be read .fills.0.text"),
+        ("comparison.json", '{"pairs": [1]}', "cannot be read .pairs.0"),
         ("xlnet/recipe.yaml", "a: [", "is no recipe"),
         ("xlnet/environment.json", "{", "holds no JSON object"),
     ],

@@ -2,7 +2,7 @@
 
 FOLDER/results.jsonl       a line for each pretrained model: size, cost, held-out numbers, window by window
 FOLDER/tasks.jsonl         a line for each model on each part of each task
-FOLDER/comparison.json     budget, verdicts, pairs, costs of a quality, contamination, environment
+FOLDER/comparison.json     budget, verdicts, pairs, costs of a quality, contamination, environment, fills
 FOLDER/RECIPE/seed-1/      the runs, ordinary run folders; tasks/TASK/RECIPE/seed-1/ those of the tasks
 """
 
@@ -33,10 +33,24 @@ TASKS = "tasks.jsonl"
 
 
 @dataclass(frozen=True)
+class Fill:
+    """How a model fills the blanks of a sentence together."""
+
+    text: str
+    """With `[?]` at each blank."""
+    model: str
+    filled: tuple[str, ...]
+    """A text for each blank."""
+    probability: float | None = None
+    """Of all blanks jointly."""
+
+
+@dataclass(frozen=True)
 class Summary:
     """What was found, all but the results themselves."""
 
-    budget: Budget
+    budget: Budget | None
+    """Of each run; None where they were trained for a number of steps."""
     compared: list[tuple[str, int]]
     """Recipe and seed of each model, in order; the files of results may hold others from before."""
     verdicts: list[Verdict]
@@ -49,6 +63,8 @@ class Summary:
     """What else must be known, as sentences."""
     environment: dict[str, Any]
     """The machine and software that judged; each run folder has its own, with every setting in `recipe.yaml`."""
+    fills: tuple[Fill, ...] = ()
+    """Sentences that all were asked to fill, for a person to look at."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +112,13 @@ _SUMMARY = TypeAdapter(Summary)
 
 def concluded(
     folder: Path,
-    budget: Budget,
+    budget: Budget | None,
     results: Sequence[Result],
     tasks: Sequence[TaskResult],
     *,
     contamination: Sequence[Contamination] = (),
     notes: Sequence[str] = (),
+    fills: Sequence[Fill] = (),
 ) -> Comparison:
     """Ask what the results say together."""
     asked = questions(results, tasks)
@@ -118,7 +135,15 @@ def concluded(
     qualities = same_quality(results)
     environment = runtime.environment()
     summary = Summary(
-        budget, compared, verdicts, pairs, qualities, list(contamination), list(notes), environment
+        budget,
+        compared,
+        verdicts,
+        pairs,
+        qualities,
+        list(contamination),
+        list(notes),
+        environment,
+        tuple(fills),
     )
     return Comparison(folder, list(results), list(tasks), summary)
 

@@ -1,7 +1,7 @@
 """What is known of each trained contender: one JSON object a line, from which every table is made."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -101,8 +101,13 @@ def device_of(run: Path) -> str:
 
 def curve_of(run: Path) -> tuple[CurvePoint, ...]:
     """Return what a run was judged by on its way: the first held-out number of each evaluation."""
+    return points_of(read_metrics(run / "metrics.jsonl"))
+
+
+def points_of(metrics: Sequence[Mapping[str, Any]]) -> tuple[CurvePoint, ...]:
+    """Return the same of the lines of a log."""
     points = []
-    for record in read_metrics(run / "metrics.jsonl"):
+    for record in metrics:
         for measure, value in list(record.get("held_out", {}).items())[:1]:
             if value is not None:
                 points.append(CurvePoint(record["step"], record["tokens"], record["seconds"], measure, value))

@@ -9,6 +9,8 @@ from bothways.pages.numbers import brief
 
 SHOWN_MARKS = 9
 """Marks along a curve, so that they tell curves apart and do not hide them."""
+FEW = 5
+"""Bars are as wide as if there were so many at least: two alone would fill the picture."""
 REFERENCE_DASHES = ((1, 1.5), (7, 2), (4, 1.5, 1, 1.5), (2, 4))
 LETTERS = 60
 """What fits below a picture on one line."""
@@ -43,6 +45,8 @@ def bars(axes: Any, figure: Figure) -> None:
     """Group the bars of all series by x, with whiskers where there are intervals."""
     places = _categories(figure)
     width = 0.8 / len(figure.series)
+    spare = max(0, FEW - len(places)) / 2
+    axes.set_xlim(-0.5 - spare, len(places) - 0.5 + spare)
     for number, series in enumerate(figure.series):
         xs = [places.index(str(point.x)) - 0.4 + width * (number + 0.5) for point in series.points]
         heights = [point.y for point in series.points]

@@ -13,6 +13,7 @@ from bothways.report.cost import cost
 from bothways.report.curves import curves
 from bothways.report.fills import fills
 from bothways.report.held_out import held_out
+from bothways.report.pairs import every_pair
 from bothways.report.reading import read
 from bothways.report.records import Records
 from bothways.report.reproduce import reproduce
@@ -25,6 +26,7 @@ SECTIONS: tuple[Callable[[Records], Section | None], ...] = (
     held_out,
     curves,
     scores,
+    every_pair,
     cost,
     fills,
     claims,
@@ -95,6 +97,8 @@ def lead(records: Records) -> str:
     names = {result.recipe for result in records.results}
     seeds = len({result.seed for result in records.results})
     times = "once" if seeds == 1 else f"with {seeds} seeds"
+    if len(records.budgets) == 1:
+        times += f", {records.budgets[0].in_words()} a run,"
     same = len({result.score.tokens for result in records.results}) == 1
     text = (
         "on the same text, and asked about the same held-out text"

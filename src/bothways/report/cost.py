@@ -1,98 +1,71 @@
 """What it took: parameters, speed, memory, and how much until a given quality was reached."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import mean, median
-from typing import Any
+from statistics import median
 
-from bothways.compare.results import Result
+from bothways.compare.quality import Quality, same_quality
+from bothways.compare.results import CurvePoint, Result, points_of
 from bothways.pages.blocks import Block, Paragraph, Pictures, Section, Table
 from bothways.pages.figures import Figure, Point, Series
 from bothways.pages.numbers import brief
-from bothways.report.curves import NAMES, Moment, deciding, moments
-from bothways.report.records import Records, Run, by_name
+from bothways.report.curves import NAMES, deciding
+from bothways.report.records import Records, by_name
 
-MEMORY = "memory"
-"""What a result calls the most bytes that its run held, where it says so."""
-NONE = "–"
+MIB = 2**20
 
 
 def cost(records: Records) -> Section | None:
     """Return speed and memory of the compared runs, and what a given quality cost each."""
-    goals = list(same_quality(records.runs))
-    figures = [*_pictures(records), *(goal.figure() for goal in goals)]
+    goals = qualities(records)
+    figures = [*_pictures(records), *map(_time, goals)]
     blocks: list[Block] = [Pictures(figures)] if figures else []
     if records.results:
         blocks.append(_sizes(records))
     for goal in goals:
-        blocks += [Paragraph(goal.sentence()), goal.table()]
+        blocks += [Paragraph(_sentence(goal)), _costs(goal)]
     return Section("Cost", blocks) if blocks else None
 
 
 @dataclass(frozen=True)
-class Goal:
-    """A quality that all recipes reached: where the worst of them ended."""
+class Logged:
+    """What the log of a run says of its course, where no comparison has looked at it."""
 
-    title: str
-    """Of the held-out number."""
-    worst: str
-    """The recipe that sets it."""
-    ends: Mapping[str, float]
-    """Recipe -> its last number, the mean over seeds."""
-    reached: Mapping[str, tuple[float, float] | None]
-    """Recipe -> tokens and minutes until each seed was first there, means over seeds; none where one never was."""
-
-    @property
-    def value(self) -> float:
-        return self.ends[self.worst]
-
-    def sentence(self) -> str:
-        """Say what the table shows."""
-        return f"{self.title}: what each needed until it first reached {self.value:.3f}, where {self.worst} ended."
-
-    def table(self) -> Table:
-        """Return a row a recipe."""
-        rows = [
-            [
-                name,
-                *([NONE, NONE] if cost is None else [brief(cost[0]), f"{cost[1]:.1f}"]),
-                f"{self.ends[name]:.3f}",
-            ]
-            for name, cost in self.reached.items()
-        ]
-        return Table(["recipe", "tokens", "minutes", "at the end"], rows)
-
-    def figure(self) -> Figure:
-        """Return the minutes as bars."""
-        minutes = {name: cost[1] for name, cost in self.reached.items() if cost is not None}
-        return _bars(f"Time to the same quality: {self.value:.3f}, {self.title}", "minutes", minutes)
+    recipe: str
+    seed: int
+    curve: tuple[CurvePoint, ...]
 
 
-def same_quality(runs: Sequence[Run]) -> Iterator[Goal]:
-    """Yield what each recipe paid until it was as good as the worst one ended, for each held-out number."""
-    for key, title in NAMES.items():
-        found = {
-            name: [moments(run, key) for run in seeds if deciding(run) == key]
-            for name, seeds in by_name(runs, "name").items()
-        }
-        curves = {name: seeds for name, seeds in found.items() if any(seeds) and all(seeds)}
-        if len(curves) > 1:
-            yield _goal(curves, title)
+def qualities(records: Records) -> Sequence[Quality]:
+    """Return what a comparison found that a quality costs; of runs without one, the same by their logs."""
+    logged = [
+        Logged(run.name, run.seed, points_of(run.metrics)) for run in records.runs if deciding(run) in NAMES
+    ]
+    return records.qualities or same_quality(logged)
 
 
-def _goal(curves: Mapping[str, Sequence[Sequence[Moment]]], title: str) -> Goal:
-    ends = {name: mean(seed[-1].value for seed in seeds) for name, seeds in curves.items()}
-    worst = max(ends, key=lambda name: ends[name])
-    return Goal(title, worst, ends, {name: _reach(seeds, ends[worst]) for name, seeds in curves.items()})
+def _sentence(quality: Quality) -> str:
+    """Say what the table shows."""
+    return (
+        f"{_named(quality)}: what each needed until it was first as good as the worst one at its end, "
+        f"{quality.level:.3f}."
+    )
 
 
-def _reach(seeds: Sequence[Sequence[Moment]], value: float) -> tuple[float, float] | None:
-    """Return the mean tokens and minutes until each seed was first as good as `value`; none where one never was."""
-    firsts = [next((each for each in seed if each.value <= value), None) for seed in seeds]
-    reached = [each for each in firsts if each is not None]
-    if len(reached) < len(firsts):
-        return None
-    return mean(each.tokens for each in reached), mean(each.minutes for each in reached)
+def _costs(quality: Quality) -> Table:
+    """Return a row a recipe."""
+    rows = [[name, brief(cost.tokens), f"{cost.seconds / 60:.1f}"] for name, cost in quality.costs.items()]
+    return Table(["recipe", "tokens", "minutes"], rows)
+
+
+def _time(quality: Quality) -> Figure:
+    """Return the minutes as bars."""
+    minutes = {name: cost.seconds / 60 for name, cost in quality.costs.items()}
+    return _bars(f"Time to the same quality: {quality.level:.3f}, {_named(quality)}", "minutes", minutes)
+
+
+def _named(quality: Quality) -> str:
+    return NAMES.get(quality.measure, quality.measure.replace("_", " "))
 
 
 def _pictures(records: Records) -> list[Figure]:
@@ -106,7 +79,7 @@ def _pictures(records: Records) -> list[Figure]:
         _bars("Speed", "tokens/s while training", {name: median(each) for name, each in speeds.items()})
     ]
     if memory := _memory(records):
-        figures.append(_bars("Peak memory", "MiB", {name: each / 2**20 for name, each in memory.items()}))
+        figures.append(_bars("Peak memory", "MiB", {name: each / MIB for name, each in memory.items()}))
     return figures
 
 
@@ -121,7 +94,7 @@ def _sizes(records: Records) -> Table:
     rows = []
     for name, seeds in by_name(records.results).items():
         row = [name, *_row(seeds)]
-        rows.append([*row, f"{memory[name] / 2**20:,.0f} MiB"] if memory else row)
+        rows.append([*row, f"{memory[name] / MIB:,.0f} MiB"] if memory else row)
     return Table([*head, "peak memory"] if memory else head, rows, "medians over seeds")
 
 
@@ -135,10 +108,8 @@ def _row(seeds: Sequence[Result]) -> list[str]:
     ]
 
 
-def _memory(records: Records) -> dict[str, float]:
+def _memory(records: Records) -> dict[str, int]:
     """Return the largest peak of each recipe in bytes; nothing unless all say it."""
-    peaks: dict[str, list[Any]] = {}
-    for line in records.extras:
-        peaks.setdefault(line["recipe"], []).append(line.get(MEMORY))
-    known = all(isinstance(peak, int | float) for each in peaks.values() for peak in each)
-    return {name: max(each) for name, each in peaks.items()} if known else {}
+    peaks = {name: [each.memory for each in seeds] for name, seeds in by_name(records.results).items()}
+    known = {name: [peak for peak in each if peak is not None] for name, each in peaks.items()}
+    return {name: max(each) for name, each in known.items()} if known == peaks else {}

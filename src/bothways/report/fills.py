@@ -1,7 +1,8 @@
 """How models fill the blanks of the same sentences, all blanks together, side by side."""
 
+from bothways.compare.record import Fill
 from bothways.pages.blocks import Group, Section, Table
-from bothways.report.records import Fill, Records
+from bothways.report.records import Records
 
 BLANK = "[?]"
 

@@ -6,7 +6,7 @@ A comparison has `results.jsonl` of recipes, an evaluation `results.jsonl` of ta
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +14,41 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from bothways.compare import results as comparison
+from bothways.compare.budget import Budget
+from bothways.compare.contamination import Contamination
+from bothways.compare.pairs import Pair
+from bothways.compare.quality import Quality
+from bothways.compare.record import RECORD, TASKS, Fill
 from bothways.errors import DataError, UsageError
 from bothways.finetuning import results as evaluation
-from bothways.report.records import Fill, Records, Run, Told
+from bothways.report.records import Records, Run, Told
 from bothways.training.metrics import read_metrics
 
 FINDINGS = "findings.jsonl"
-COMPARISON = "comparison.json"
-TASKS = "tasks.jsonl"
-"""Of a comparison: its models on tasks."""
-FACTS = ("budget", "contamination", "environment")
-"""Parts of `comparison.json` that are shown as they are."""
 
 _TOLD = TypeAdapter(Told)
-_FILLS = TypeAdapter(tuple[Fill, ...])
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What this page knows of `comparison.json`; before a comparison has ended there is no such file."""
+
+    budget: Budget | None = None
+    compared: frozenset[tuple[str, int]] = frozenset()
+    verdicts: tuple[Mapping[str, Any], ...] = ()
+    pairs: tuple[Pair, ...] = ()
+    qualities: tuple[Quality, ...] = ()
+    contamination: tuple[Contamination, ...] = ()
+    notes: tuple[str, ...] = ()
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    fills: tuple[Fill, ...] = ()
+
+    def speaks_of(self, model: str, seed: int) -> bool:
+        """Whether a model is of this comparison: the files of results may hold others, of earlier ones."""
+        return not self.compared or (model, seed) in self.compared
+
+
+_JUDGED = TypeAdapter(Judged)
 
 
 def read(folder: Path) -> Records:
@@ -49,25 +70,32 @@ def read(folder: Path) -> Records:
 
 
 def _comparison(folder: Path) -> Records:
-    lines = list(_lines(folder / comparison.RESULTS))
-    if not lines or "recipe" not in lines[0]:
+    if "recipe" not in next(_lines(folder / comparison.RESULTS), {}):
         return Records()
-    judged = _object(folder / COMPARISON)
+    judged = _judged(folder / RECORD)
     results = comparison.read_results(folder)
+    known = [each for each in results if judged.speaks_of(each.recipe, each.seed)]
     tasks = evaluation.read_results(folder / TASKS)
-    # Both files may hold models of earlier comparisons in the same folder.
-    compared = {(name, seed) for name, seed in judged.get("compared", ())}
-    known = [result for result in results if not compared or (result.recipe, result.seed) in compared]
     return Records(
         results=tuple(known),
-        extras=tuple(line for line in lines if not compared or (line["recipe"], line["seed"]) in compared),
-        tasks=tuple(each for each in tasks if not compared or (each.model, each.seed) in compared),
-        verdicts=tuple((_asked(each), str(each.get("sentence", ""))) for each in judged.get("verdicts", ())),
-        pairs=tuple(judged.get("pairs", ())),
-        fills=_fills(folder, judged),
-        facts=tuple((name, judged[name]) for name in FACTS if judged.get(name)),
+        budgets=() if judged.budget is None else (judged.budget,),
+        verdicts=tuple((_asked(each), str(each.get("sentence", ""))) for each in judged.verdicts),
+        pairs=judged.pairs,
+        qualities=judged.qualities,
+        contamination=judged.contamination,
+        notes=judged.notes,
+        fills=judged.fills,
+        environments=(judged.environment,) if judged.environment else (),
+        tasks=tuple(each for each in tasks if judged.speaks_of(each.model, each.seed)),
         runs=tuple(run for result in known if (run := _run_of(result, folder)) is not None),
     )
+
+
+def _judged(path: Path) -> Judged:
+    try:
+        return _JUDGED.validate_python(_object(path))
+    except ValidationError as error:
+        raise DataError(f"{path} cannot be read ({_why(error)}); run the same comparison again") from None
 
 
 def _asked(verdict: Mapping[str, Any]) -> str:
@@ -133,15 +161,6 @@ def _read_run(folder: Path) -> Run:
     name, seed = str(values.get("name", folder.name)), int(values.get("seed", 1))
     environment = _object(folder / "environment.json")
     return Run(name, seed, read_metrics(folder / "metrics.jsonl"), settings, environment)
-
-
-def _fills(folder: Path, judged: Mapping[str, Any]) -> tuple[Fill, ...]:
-    try:
-        return _FILLS.validate_python(judged.get("fills", ()))
-    except ValidationError as error:
-        raise DataError(
-            f"the fills in {folder / COMPARISON} cannot be read ({_why(error)}); compare anew"
-        ) from None
 
 
 def _object(path: Path) -> dict[str, Any]:

@@ -5,6 +5,11 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from bothways.claims.base import Finding
+from bothways.compare.budget import Budget
+from bothways.compare.contamination import Contamination
+from bothways.compare.pairs import Pair
+from bothways.compare.quality import Quality
+from bothways.compare.record import Fill
 from bothways.compare.results import Result
 from bothways.finetuning.results import TaskResult
 
@@ -21,19 +26,6 @@ class Run:
     """The text of `recipe.yaml`."""
     environment: Mapping[str, Any]
     """Versions, hardware and what was chosen, of `environment.json`; empty where it is missing."""
-
-
-@dataclass(frozen=True)
-class Fill:
-    """How a model fills the blanks of a sentence together."""
-
-    text: str
-    """With `[?]` at each blank."""
-    model: str
-    filled: tuple[str, ...]
-    """A text for each blank."""
-    probability: float | None = None
-    """Of all blanks jointly."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +47,21 @@ class Records:
     """Where the records lay, as they were given."""
     results: tuple[Result, ...] = ()
     """Of a comparison: pretrained models and their held-out numbers."""
-    extras: tuple[Mapping[str, Any], ...] = ()
-    """The same lines as they are written, with what only newer ones say."""
     verdicts: tuple[tuple[str, str], ...] = ()
     """Questions, each with the sentence that the evidence supports."""
-    pairs: tuple[Mapping[str, Any], ...] = ()
+    pairs: tuple[Pair, ...] = ()
     """The differences behind them."""
+    qualities: tuple[Quality, ...] = ()
+    """What it cost each recipe to become as good as the worst one."""
+    contamination: tuple[Contamination, ...] = ()
+    """How much of each task's test the models had read in training."""
+    notes: tuple[str, ...] = ()
+    """What else a comparison says must be known."""
     fills: tuple[Fill, ...] = ()
-    facts: tuple[tuple[str, Mapping[str, Any] | Sequence[Mapping[str, Any]]], ...] = ()
-    """What else a comparison wrote down, by name: budget, contamination, environment."""
+    budgets: tuple[Budget, ...] = ()
+    """Of each run of a comparison."""
+    environments: tuple[Mapping[str, Any], ...] = ()
+    """Versions and hardware that comparisons judged with."""
     tasks: tuple[TaskResult, ...] = ()
     """Of an evaluation, or of fine-tuned runs."""
     claims: tuple[Told, ...] = ()

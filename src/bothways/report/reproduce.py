@@ -5,34 +5,34 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bothways.pages.blocks import Block, Details, Group, Paragraph, Section, Table
 from bothways.report.records import Records, Run, by_name
-from bothways.report.written import flat, table_of
+from bothways.report.written import flat
 
 
 def reproduce(records: Records) -> Section | None:
     """Return what was written down of how the numbers came about; nothing where that is nothing."""
-    blocks: list[Block] = [*_facts(records), *_environments(records), *_settings(records)]
+    blocks: list[Block] = [*_budgets(records), *_environments(records), *_settings(records)]
     return Section("Reproduce", blocks) if blocks else None
 
 
-def _facts(records: Records) -> Iterator[Block]:
-    """Yield what a comparison wrote down of itself, such as its budget."""
-    for name, facts in records.facts:
-        table = (
-            Table(["what", "value"], flat(facts), words=True)
-            if isinstance(facts, Mapping)
-            else table_of(facts)
-        )
-        yield Group(name.capitalize(), [table])
+def _budgets(records: Records) -> Iterator[Block]:
+    """Yield what each run of a comparison might use up."""
+    for budget in records.budgets:
+        yield Group("Budget", [Paragraph(f"{budget.in_words().capitalize()} for each run.")])
 
 
 def _environments(records: Records) -> Iterator[Block]:
-    """Yield versions and hardware: what all runs share, then what they do not, with whose it is."""
+    """Yield versions and hardware: what all runs share, then what they do not, with whose it is.
+
+    Where no run says its own, those that a comparison judged with stand for them.
+    """
+    runs = [(f"{run.name}, seed {run.seed}", run.environment) for run in (*records.runs, *records.cells)]
+    known = [each for each in runs if each[1]]
+    known = known or [(f"comparison {number}", each) for number, each in enumerate(records.environments, 1)]
     values: dict[str, dict[str, list[str]]] = {}
-    runs = [run for run in (*records.runs, *records.cells) if run.environment]
-    for run in runs:
-        for name, value in flat(run.environment):
-            values.setdefault(name, {}).setdefault(value, []).append(f"{run.name}, seed {run.seed}")
-    shared = {name: next(iter(each)) for name, each in values.items() if _all_agree(each, len(runs))}
+    for whose, environment in known:
+        for name, value in flat(environment):
+            values.setdefault(name, {}).setdefault(value, []).append(whose)
+    shared = {name: next(iter(each)) for name, each in values.items() if _all_agree(each, len(known))}
     if shared:
         yield Group("Versions and machine", [Table(["what", "value"], list(shared.items()), words=True)])
     rows = [

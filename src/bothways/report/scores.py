@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from bothways.finetuning.results import TaskResult
 from bothways.metrics.interval import Interval
-from bothways.pages.blocks import Block, Paragraph, Pictures, Section, Table
+from bothways.pages.blocks import Block, Group, Paragraph, Pictures, Section, Table
 from bothways.pages.figures import Figure, Point, Series
 from bothways.report.records import Records
 from bothways.suites.summary import Line, summarise
@@ -15,7 +15,7 @@ NONE = "–"
 
 
 def scores(records: Records) -> Section | None:
-    """Return a picture of all tasks, the table of scores, and that of differences; nothing without tasks."""
+    """Return a picture of all tasks, their scores and differences, and what was read before; nothing without tasks."""
     if not records.tasks:
         return None
     lines = summarise(records.tasks, {})
@@ -26,6 +26,8 @@ def scores(records: Records) -> Section | None:
     ]
     if any(line.differences for line in lines):
         blocks.append(_differences(lines))
+    if records.contamination:
+        blocks.append(Group("Read before", [Paragraph(each.line()) for each in records.contamination]))
     return Section("Tasks", blocks)
 
 
