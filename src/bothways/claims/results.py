@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from bothways import files
 from bothways.claims.base import Claim, Finding, Measure
-from bothways.errors import DataError
+from bothways.evaluate.result_lines import read_lines, write_lines
 
 FINDINGS = "findings.jsonl"
 
@@ -77,22 +77,12 @@ def digest_of(claim: Claim, *, seeds: Sequence[int], quick: bool, model: str | N
 
 def read_findings(folder: Path) -> list[Result]:
     """Return the results in `folder`, none where there is no file; raise `DataError` for a line that is none."""
-    path = folder / FINDINGS
-    if not path.exists():
-        return []
-    try:
-        return [_RESULT.validate_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    except ValidationError as error:
-        why = error.errors(include_url=False)[0]["msg"]
-        raise DataError(
-            f"{path} holds a line that is no finding ({why}); remove the file to measure anew"
-        ) from None
+    return read_lines(folder / FINDINGS, _RESULT, each="finding", again="measure")
 
 
 def write_findings(folder: Path, results: Sequence[Result]) -> None:
     """Write all results, atomically."""
-    lines = [_RESULT.dump_json(result).decode() + "\n" for result in results]
-    files.write_text(folder / FINDINGS, "".join(lines))
+    write_lines(folder / FINDINGS, _RESULT, results)
 
 
 def _number(measure: Measure) -> str:

@@ -7,10 +7,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from bothways import files
-from bothways.errors import DataError
+from bothways.evaluate.result_lines import read_lines, write_lines
 from bothways.evaluate.score import Score
 from bothways.training.metrics import read_metrics
 
@@ -62,23 +61,12 @@ _RESULT = TypeAdapter(Result)
 
 def read_results(folder: Path) -> list[Result]:
     """Return the results written in `folder`; raise `DataError` for a line that is none."""
-    path = folder / RESULTS
-    if not path.exists():
-        return []
-    lines = path.read_text(encoding="utf-8").splitlines()
-    try:
-        return [_RESULT.validate_json(line) for line in lines]
-    except ValidationError as error:
-        why = error.errors(include_url=False)[0]["msg"]
-        raise DataError(
-            f"{path} holds a line that is no result ({why}); remove the file to score anew"
-        ) from None
+    return read_lines(folder / RESULTS, _RESULT, each="result", again="score")
 
 
 def write_results(folder: Path, results: Sequence[Result]) -> None:
     """Write all results of a comparison, atomically."""
-    lines = [_RESULT.dump_json(result).decode() + "\n" for result in results]
-    files.write_text(folder / RESULTS, "".join(lines))
+    write_lines(folder / RESULTS, _RESULT, results)
 
 
 def speed(run: Path) -> float:

@@ -1,14 +1,12 @@
 """What is known of a model on a task: one JSON object a line, from which every table is made."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from bothways import files
-from bothways.errors import DataError
+from bothways.evaluate.result_lines import read_lines, write_lines
 
 RESULTS = "results.jsonl"
 
@@ -55,20 +53,9 @@ _RESULT = TypeAdapter(TaskResult)
 
 def read_results(path: Path) -> list[TaskResult]:
     """Return the results of a file; raise `DataError` for a line that is none."""
-    if not path.exists():
-        return []
-    try:
-        return [_RESULT.validate_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    except ValidationError as error:
-        why = error.errors(include_url=False)[0]["msg"]
-        raise DataError(
-            f"{path} holds a line that is no result ({why}); remove the file to judge anew"
-        ) from None
+    return read_lines(path, _RESULT, each="result", again="judge")
 
 
 def write_results(path: Path, results: Iterable[TaskResult]) -> None:
     """Write all results, atomically."""
-    lines = [
-        json.dumps(json.loads(_RESULT.dump_json(result)), ensure_ascii=False) + "\n" for result in results
-    ]
-    files.write_text(path, "".join(lines))
+    write_lines(path, _RESULT, results)
