@@ -1,19 +1,10 @@
 """A plan of models that train for two steps, and a reader that knows the truth, for everything said about claims."""
 
 import numpy as np
-import pytest
 
-from bothways.claims import plan, side_by_side
 from bothways.claims.language import Language
 
 BRIEF = {"training": {"steps": 2, "batch": 4, "log_every": 1}}
-
-
-@pytest.fixture
-def brief_plan(monkeypatch):
-    """Make the plan's text short and its models brief, trained within this process."""
-    monkeypatch.setattr(plan, "DOCUMENTS", 400)
-    monkeypatch.setattr(side_by_side, "default_count", lambda: 1)
 
 
 class Oracle:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from claims_cases import BRIEF, brief_plan  # noqa: F401 -- a fixture
+from claims_cases import BRIEF
 
 from bothways.claims import plan
 from bothways.claims.discrepancy import shift

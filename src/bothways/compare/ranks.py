@@ -16,6 +16,7 @@ from bothways.training import distributed
 PATIENCE = datetime.timedelta(days=1)
 """How long the others wait while the main process prepares the text."""
 LOOK_SECONDS = 5.0
+"""Between two looks whether the others have written; runs take minutes."""
 
 T = TypeVar("T")
 
