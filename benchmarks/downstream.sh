@@ -18,14 +18,18 @@ shared=(tokenizer.kind=wordpiece tokenizer.lowercase=true tokenizer.specials=ber
 near=(backbone.initial_positions=sinusoidal backbone.initial_deviation=0.04 'training.optimizer.betas=[0.9,0.98]')
 rate=(training.optimizer.learning_rate=5e-4) # the best of four on the dev parts of SST-2 and CoLA, for both models
 
+run() { # FOLDER COMMAND...: run it to its end once, going on where it stopped
+  local folder=$1
+  shift
+  [[ -e $folder/done ]] && return
+  "$@" --out "$folder" $([[ -d $folder/checkpoints || -d $folder/seed-1/checkpoints ]] && echo --resume) && touch "$folder/done"
+}
+
 pretrain() { # NAME RECIPE [SETTING]...
   local name=$1
   shift
-  [[ -e $out/models/$name/done ]] && return
-  bothways pretrain "$@" --data "$corpus" --out "$out/models/$name" data.valid="$valid" data.shards="$out/shards" \
-    "${shared[@]}" training.minutes="$minutes" training.evaluate_every=400 \
-    $([[ -d $out/models/$name/checkpoints ]] && echo --resume)
-  touch "$out/models/$name/done"
+  run "$out/models/$name" bothways pretrain "$@" --data "$corpus" data.valid="$valid" data.shards="$out/shards" \
+    "${shared[@]}" training.minutes="$minutes" training.evaluate_every=400
 }
 
 evaluate() { # SUITE ROWS SEEDS MODEL...
@@ -36,20 +40,22 @@ evaluate() { # SUITE ROWS SEEDS MODEL...
 }
 
 several() { # MODEL
-  bothways finetune "$out/models/$1" --tasks "$out/several.yaml" --seeds "$seeds" --out "$out/several-$1" \
+  run "$out/several-$1" bothways finetune "$out/models/$1" --tasks "$out/several.yaml" --seeds "$seeds" \
     training.epochs=5 "${rate[@]}"
 }
 
 distil() {
   local sst2=(--data "$tasks/sst2/train.tsv" --dev "$tasks/sst2/dev.tsv" --test "$tasks/sst2/test-labeled.tsv" data.limit=8000)
-  bothways finetune "$out/models/bert-small" --task classify "${sst2[@]}" --seeds 3 --out "$out/teachers" "${rate[@]}"
-  bothways finetune "$out/models/bert-tiny" --task classify "${sst2[@]}" --seeds "$seeds" --out "$out/alone" "${rate[@]}"
-  bothways distil "$out"/teachers/seed-{1,2,3} --into "$out/models/bert-tiny" "${sst2[@]}" --seeds "$seeds" \
-    --out "$out/taught" "${rate[@]}"
+  run "$out/teachers" bothways finetune "$out/models/bert-small" --task classify "${sst2[@]}" --seeds 3 "${rate[@]}" &&
+    run "$out/alone" bothways finetune "$out/models/bert-tiny" --task classify "${sst2[@]}" --seeds "$seeds" "${rate[@]}" &&
+    run "$out/taught" bothways distil "$out"/teachers/seed-{1,2,3} --into "$out/models/bert-tiny" "${sst2[@]}" \
+      --seeds "$seeds" "${rate[@]}"
 }
 
 job() { # evaluate SUITE ROW SEEDS MODEL | several MODEL | distil
-  "$@" > "$out/logs/$(tr ' /' '--' <<< "$*").txt" 2>&1 && echo "done: $*"
+  local log
+  log=$out/logs/$(tr ' /' '--' <<< "$*").txt
+  if "$@" > "$log" 2>&1; then echo "done: $*"; else echo "failed: $*; see $log" >&2 && return 1; fi
 }
 
 pretrain bert-small bert-small "${near[@]}"
@@ -80,7 +86,7 @@ models=("$out/models/bert-small" "$out/models/xlnet-small")
     for row in arc-easy arc-challenge; do echo "evaluate choice $row $seeds $model"; done
   done
 } > "$out/jobs"
-export -f job evaluate several distil
+export -f run job evaluate several distil
 export out tasks seeds
 export rate_words="${rate[*]}"
 xargs -P "$jobs" -I{} bash -c 'read -ra rate <<< "$rate_words"; job {}' < "$out/jobs"
