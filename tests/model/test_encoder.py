@@ -385,6 +385,26 @@ def test_recomputing_activations_gives_identical_losses_and_gradients_with_dropo
         assert torch.equal(kept, recomputed)
 
 
+@pytest.mark.parametrize("backbone", ["bert", "transformer_xl"])
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # the compiler looks
+def test_compiled_blocks_drop_the_same_weights_of_attention(backbone):
+    """The compiler goes around what draws from NumPy's generator; backend "eager" traces and needs no C++."""
+    answers = []
+    for compiled in (False, True):
+        encoder = make_encoder(backbone, dropout=0.0, attention_dropout=0.2)
+        encoder.use_attention("explicit")
+        if compiled:
+            encoder.compile_blocks(backend="eager")
+        objective = make_objective("permutation", encoder)
+        batch = objective.corrupt(whole(), rng())
+        torch.manual_seed(3)
+        losses, _ = objective(encoder, batch)
+        losses["permutation"].sum.backward()
+        answers.append([losses["permutation"].sum.detach(), *(p.grad for p in encoder.parameters())])
+    for plain, traced in zip(*answers, strict=True):
+        torch.testing.assert_close(traced, plain, **CLOSE)
+
+
 @every_variant
 def test_dropout_acts_in_training_and_not_in_evaluation(backbone):
     encoder = make_encoder(backbone, dropout=0.3, attention_dropout=0.0)

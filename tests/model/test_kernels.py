@@ -401,7 +401,7 @@ def varlen_by_hand(query, key, value, begins, _keys, longest, _longest_keys, *, 
 @every_window
 @every_width
 def test_documents_without_a_mask_are_laid_out_as_the_kernel_wants_them(width, window, monkeypatch):
-    monkeypatch.setattr(fused, "varlen_attn", varlen_by_hand)
+    monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", varlen_by_hand)
     query, key, value, hiding = heads_and_hiding(window, width, torch.float64)
     runs = Runs(torch.tensor(BEGINS, dtype=torch.int32), window)
     found = fused.unpadded(query, key, value, runs, 0.3)

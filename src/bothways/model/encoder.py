@@ -25,7 +25,7 @@ from bothways.model.attention import Attention, Sight
 from bothways.model.dtypes import compute_dtype
 from bothways.model.features import Features, Summary
 from bothways.model.heads import Head
-from bothways.model.kernels import AttentionName
+from bothways.model.kernels import AttentionName, leave_uncompiled
 from bothways.model.kernels.rows import spread, take
 from bothways.model.settings import EncoderSettings
 from bothways.runtime import Choice
@@ -82,6 +82,12 @@ class Encoder(nn.Module):
         """Force one of `kernels.ATTENTIONS`, or leave it to them (`auto`)."""
         for attention in self._attentions():
             attention.implementation = name
+
+    def compile_blocks(self, backend: str = "inductor") -> None:
+        """Have `torch.compile` compile each block when it is first computed, with one of its backends."""
+        leave_uncompiled()
+        for block in self.blocks:
+            block.compile(backend=backend)
 
     def attention_choice(self, device: torch.device, dtype: torch.dtype) -> Choice:
         """Return how attention is computed on `device` when products have `dtype`, and why."""

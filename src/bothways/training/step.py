@@ -72,8 +72,7 @@ class Stepper:
         for part in encoders(encoder, objective):
             part.recompute_activations = settings.recompute_activations
             if choose_ways(part, settings, place.device, precision)["compile"].name == "on":
-                for block in part.blocks:
-                    block.compile()
+                part.compile_blocks()
         distributed.copy_from_main(self.parameters)
 
     def totals(self, batches: list[Batch]) -> Totals:

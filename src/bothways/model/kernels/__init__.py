@@ -30,3 +30,12 @@ def choose_attention(
     if dropout:
         return Choice("explicit", "because the fused kernel has no dropout on a processor")
     return Choice("fused", "because float32 without dropout has a kernel on a processor")
+
+
+def leave_uncompiled() -> None:
+    """Have `torch.compile` go around `explicit`, where it would follow into NumPy's generator.
+
+    For those who compile, instead of a decorator there: to decorate it is to import the compiler, two seconds at every
+    start (docs/lab-notes.md, start).
+    """
+    ATTENTIONS["explicit"] = torch.compiler.disable(explicit.attend)

@@ -35,8 +35,6 @@ BAND = 128
 """Slots whose distances are computed together."""
 
 
-# torch.compile would follow into NumPy's generator; what it compiles lies around this.
-@torch.compiler.disable  # type: ignore[untyped-decorator]
 def attend(
     query: Tensor,
     key: Tensor,

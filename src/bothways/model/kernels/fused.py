@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.attention.varlen import varlen_attn
 
 from bothways.model.kernels.far import Far
 from bothways.model.kernels.runs import Runs
@@ -67,6 +66,9 @@ def unpadded(query: Tensor, key: Tensor, value: Tensor, runs: Runs, scale: float
     rows, _, length, width = value.shape
     # Lengths of documents lie on the device, and asking for the longest would wait for it: a row is never shorter.
     query, key, value = (_aligned(heads).transpose(1, 2).flatten(0, 1) for heads in (query, key, value))
+    # Imported here because the whole compiler comes along, which takes two seconds (docs/lab-notes.md, start).
+    from torch.nn.attention.varlen import varlen_attn
+
     reach = -1 if runs.window is None else runs.window
     begins, window = runs.begins, (reach, reach)
     mixed = varlen_attn(query, key, value, begins, begins, length, length, scale=scale, window_size=window)
