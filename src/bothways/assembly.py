@@ -84,6 +84,7 @@ def assemble(
         micro_rows=micro_rows(settings, place.world),
         rank=place.rank,
         world=place.world,
+        static_epochs=settings.static_epochs,
     )
     evaluator = make_evaluator(prepared.valid, prepared.vocabulary, model.layout, recipe.evaluation)
     run = Run(

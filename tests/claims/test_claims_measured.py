@@ -75,8 +75,13 @@ def test_perfect_models_bear_out_that_names_come_apart_at_once(monkeypatch):
 )
 def test_fifteen_percent_stands_where_no_other_rate_pays_clearly_less(monkeypatch, nats, verdict):
     monkeypatch.setattr(mask_rate, "nats", lambda run: nats[run.name])
+    monkeypatch.setattr(mask_rate, "accuracy", lambda run: 1 - nats[run.name])
     finding = mask_rate.measure(on(mask_rate.CLAIM))
     assert finding.verdict == verdict
+    tuned = {each.name: each.value for each in finding.measures if "fine-tuned" in each.name}
+    assert tuned == {
+        f"{rate} hidden, accuracy fine-tuned": pytest.approx(1 - each) for rate, each in nats.items()
+    }
     assert [point.x for point in finding.figure.series[0].points] == list(mask_rate.RATES)
 
 
@@ -97,15 +102,22 @@ def test_partial_prediction_is_judged_at_equal_compute(monkeypatch, tmp_path, al
 
 
 @pytest.mark.parametrize(
-    ("with_next_sentence", "verdict"), [(0.4, "holds"), (0.2, "holds"), (0.1, "does not hold here")]
+    ("with_next_sentence", "static", "verdict"),
+    [
+        (0.4, 0.3, "holds"),
+        (0.2, 0.3, "holds"),
+        (0.1, 0.3, "does not hold here"),
+        (0.4, 0.21, "does not hold here"),
+    ],
 )
-def test_both_halves_of_improved_training_must_hold(monkeypatch, with_next_sentence, verdict):
+def test_all_parts_of_improved_training_must_hold(monkeypatch, with_next_sentence, static, verdict):
     whole = {"tokens": 5.0, "spans": 3.5, "spans and boundary": 3.6}
     pairs = {"pairs": 0.2, "pairs and next sentence": with_next_sentence}
     monkeypatch.setattr(improved_training, "whole_spans", lambda run: whole[run.name])
     monkeypatch.setattr(improved_training, "whole_names", lambda _run: 4.0)
     monkeypatch.setattr(improved_training, "hidden_in_pairs", lambda run: pairs[run.name])
-    monkeypatch.setattr(improved_training.leave_one_out, "nats", lambda _run: 0.2)
+    words = {"static masks": static}
+    monkeypatch.setattr(improved_training.leave_one_out, "nats", lambda run: words.get(run.name, 0.2))
     finding = improved_training.measure(on(improved_training.CLAIM))
     assert finding.verdict == verdict
     assert "saves 1.5 nats" in finding.because

@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from claims_cases import BRIEF
 
-from bothways.claims import plan
+from bothways.claims import acceptability, plan
 from bothways.claims.discrepancy import shift
 from bothways.claims.improved_training import VARIANTS, hidden_in_pairs
 from bothways.claims.language import Language
@@ -22,8 +24,16 @@ def test_equal_settings_are_one_model_whatever_the_variant_is_called(tmp_path):
         plan.job({}, 2, tmp_path),
         plan.job({}, 1, tmp_path, quick=True),
         plan.job({"language": {"shared_topic": True}}, 1, tmp_path),
+        plan.job({"documents": 300}, 1, tmp_path),
+        plan.job({"documents": 300, "training": {"static_epochs": 1}}, 1, tmp_path),
     ]
-    assert len({each.folder for each in [plain, *others]}) == 5
+    assert len({each.folder for each in [plain, *others]}) == 7
+
+
+def test_a_variant_reads_as_many_documents_as_it_says(tmp_path):
+    for count in (150, 300):
+        text = Path(plan.job({"documents": count}, 1, tmp_path).recipe.data.train).read_text()
+        assert len(text.split("\n\n")) == count
 
 
 def test_every_claim_names_variants_that_can_be_trained_and_is_registered_under_its_name(tmp_path):
@@ -39,7 +49,7 @@ def test_a_setting_that_does_not_exist_is_refused(tmp_path):
 
 
 def test_a_document_fills_a_row_whole(tmp_path):
-    text = (plan._written(Language(), tmp_path), tmp_path / "text.txt")[1].read_text().split("\n\n")
+    text = (plan._written(Language(), 400, tmp_path), tmp_path / "text.txt")[1].read_text().split("\n\n")
     assert all(len(document.split()) == plan.ROW - 2 for document in text[:-1])
     assert text[0].count("\n") == 2
 
@@ -93,3 +103,11 @@ def test_in_one_layer_of_two_streams_hiding_a_word_does_not_move_its_own_state(t
     assert np.abs(moved["permuted"].own).max() < 1e-6
     assert moved["masked"].own.min() > 1e-3
     assert moved["permuted"].others.min() > 0
+
+
+def test_an_encoder_learns_which_sentences_are_possible(tmp_path, monkeypatch):
+    monkeypatch.setattr(acceptability, "STEPS", 4)
+    ((run,),) = plan.train({"a": BRIEF}, [1], tmp_path).values()
+    found = acceptability.accuracy(run)
+    assert 0 < found < 1
+    assert found == acceptability.accuracy(run)

@@ -6,7 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from bothways.claims import lexicon_tasks, stories, two_senses
+from bothways.claims import acceptability, lexicon_tasks, stories, two_senses
+from bothways.claims.language import Language
 from bothways.claims.lexicon_tasks import LEXICON_TASKS, Lexicon
 from bothways.claims.practice import encoded, tokenizer_of
 
@@ -90,3 +91,22 @@ def test_documents_of_sentences_are_what_formats_read():
     assert source.document_lengths.tolist() == [4 * stories.STAGES] * 3
     assert source.sentence_lengths(1).tolist() == [4] * stories.STAGES
     assert tokenizer.decode(source.document(2).tolist()) == " ".join(told[2])
+
+
+def test_possible_sentences_are_of_the_language_and_impossible_ones_differ_from_one_in_a_word():
+    learned, judged = acceptability.records()
+    assert (len(learned), len(judged)) == (acceptability.LABELLED, acceptability.JUDGED)
+    assert not {record.text for record in learned} & {record.text for record in judged}
+    of_language = {each.words for each, _ in Language(1).every_sentence()}
+    for records in (learned, judged):
+        assert Counter(record.label for record in records) == dict.fromkeys(
+            acceptability.LABELS, len(records) / 2
+        )
+        for record in records:
+            assert (tuple(record.text.split()) in of_language) == (record.label == "possible")
+    for record in [record for record in judged if record.label == "impossible"][:50]:
+        words = record.text.split()
+        assert any(
+            sum(ours != theirs for ours, theirs in zip(words, possible, strict=True)) == 1
+            for possible in of_language
+        )

@@ -70,6 +70,21 @@ def test_random_numbers_depend_on_seed_step_and_first_row_only():
     assert other.step(3)[0].scored.tolist() != alone[0]
 
 
+@pytest.mark.parametrize("kind", sorted(FORMATS))
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_static_epochs_come_again_with_the_same_rows_and_random_numbers(kind, epochs):
+    form = build(kind, 8)
+    static, anew = loader(form, 8, static_epochs=epochs), loader(form, 8)
+    period = epochs * form.steps_per_epoch
+    for step in range(0, period, 3):
+        drawn = anew.step(step)
+        for later in (step, step + period, step + 5 * period):
+            for batch, again in zip(drawn, static.step(later), strict=True):
+                assert torch.equal(batch.tokens, again.tokens)
+                assert torch.equal(batch.scored, again.scored)
+    assert not torch.equal(anew.step(0)[0].scored, anew.step(period)[0].scored)
+
+
 def test_micro_batches_are_fixed_rows():
     form = build("packed", 12)
     assert loader(form, 12, 3, rank=1, world=2).micro_batches == (range(6, 9), range(9, 12))

@@ -1,7 +1,8 @@
 """The plan: which tiny models the claims are measured on, each trained once and kept.
 
-A variant is what a recipe changes in the plan's defaults, and with the key `language` the language that it reads. Two
-claims that name the same settings share their models: a model is known by the digest of its recipe and its language.
+A variant is what a recipe changes in the plan's defaults, with the key `language` the language that it reads, and with
+`documents` how much of it. Two claims that name the same settings share their models: a model is known by the digest of
+its recipe and its text.
 """
 
 import json
@@ -29,7 +30,9 @@ Say = Callable[[str], None]
 Variant = Mapping[str, Any]
 
 DOCUMENTS = 20_000
-"""Documents of three sentences that a language is learned from; longer ones are fewer."""
+"""Documents of three sentences that a language is learned from, unless a variant says; longer ones are fewer."""
+_OF_TEXT = ("language", "documents")
+"""The keys of a variant that are not a recipe's."""
 QUICK = 3
 """A quick look trains for a third of the steps."""
 ROW = 26
@@ -88,7 +91,6 @@ class Job:
     """One model to train."""
 
     recipe: Recipe
-    language: Language
     folder: Path
     """Its run folder, known by what decides the model."""
 
@@ -137,27 +139,24 @@ def job(variant: Variant, seed: int, folder: Path, *, name: str = "claims", quic
     Raises `UsageError` for settings that make no recipe.
     """
     language = Language(**variant.get("language", {}))
-    settings = {name: value for name, value in variant.items() if name != "language"}
-    place = folder / "languages" / _short(asdict(language))
-    written = _written(language, place)
+    count = variant.get("documents", max(100, DOCUMENTS * 3 // language.sentences))
+    text = {**asdict(language), "documents": count}
+    settings = {name: value for name, value in variant.items() if name not in _OF_TEXT}
+    written = _written(language, count, folder / "languages" / _short(text))
     layers = [DEFAULTS, {"name": name, "seed": seed, "data": written}, settings]
     recipe = build(Recipe, merge_layers(layers), "a claim's variant")
     if quick and recipe.training.steps:
         shorter = recipe.training.model_copy(update={"steps": max(1, recipe.training.steps // QUICK)})
         recipe = recipe.model_copy(update={"training": shorter})
     check(recipe)
-    decides = {
-        "recipe": recipe.model_dump(mode="json", exclude={"name", "data"}),
-        "language": asdict(language),
-    }
-    return Job(recipe, language, folder / "models" / _short(decides))
+    decides = {"recipe": recipe.model_dump(mode="json", exclude={"name", "data"}), "text": text}
+    return Job(recipe, folder / "models" / _short(decides))
 
 
-def _written(language: Language, place: Path) -> dict[str, Any]:
-    """Write a language's text, where it is not yet, and return the settings of the data."""
+def _written(language: Language, count: int, place: Path) -> dict[str, Any]:
+    """Write `count` documents of a language, where they are not yet, and return the settings of the data."""
     text = place / "text.txt"
     if not text.exists():
-        count = max(100, DOCUMENTS * 3 // language.sentences)
         documents = language.documents(np.random.default_rng(0), count)
         # A line a sentence, so that pairs of segments meet where sentences do.
         files.write_text(text, "\n".join(f"{document.text}\n" for document in documents))

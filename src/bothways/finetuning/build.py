@@ -220,6 +220,7 @@ def build(
         micro_rows=settings.micro_batch or max(1, settings.batch // place.world),
         rank=place.rank,
         world=place.world,
+        static_epochs=settings.static_epochs,
     )
     run = Run(
         model.encoder,

@@ -3,7 +3,7 @@
 Each step is a global batch of rows. A rank takes a contiguous slice of it and cuts that into micro-batches of
 fixed rows, so a stream's columns stay in one micro-batch and its memory stays with it. All is a pure function
 of (seed, step, first row): a resumed run needs no state but its step, and another number of ranks reads the
-same rows.
+same rows. Static masks (Liu et al. 2019, section 4.1) are steps that come again.
 """
 
 import itertools
@@ -46,6 +46,7 @@ class Loader:
         micro_rows: int,
         rank: int = 0,
         world: int = 1,
+        static_epochs: int | None = None,
     ) -> None:
         check_rows(global_rows, micro_rows, world)
         self._format = format
@@ -56,12 +57,15 @@ class Loader:
             range(first, first + micro_rows) for first in range(rank * share, (rank + 1) * share, micro_rows)
         )
         """The rows of the global batch in each micro-batch of this rank; the same in every step."""
+        self._period = static_epochs and static_epochs * format.steps_per_epoch
+        """After how many steps all comes again; None: never."""
         self.stall_seconds = 0.0
         """How long `iterate` has kept its caller waiting."""
 
     def step(self, step: int) -> list[Batch]:
         """Return the micro-batches of a step, in order."""
-        return [self._micro_batch(step, rows) for rows in self.micro_batches]
+        drawn = step % self._period if self._period else step
+        return [self._micro_batch(drawn, rows) for rows in self.micro_batches]
 
     def iterate(self, first_step: int = 0, ahead: int = 2) -> Generator[list[Batch], None, None]:
         """Yield the micro-batches of `first_step` and all following steps, without end.

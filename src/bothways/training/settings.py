@@ -32,6 +32,9 @@ class TrainingSettings(Settings):
     micro_batch: int | None = Field(default=None, gt=0)
     """Rows computed at once; fewer need less memory. Default: all of a rank's. The gradient is always that of the whole
     step, but each micro-batch draws its own corruption, so another number hides other tokens."""
+    static_epochs: int | None = Field(default=None, gt=0)
+    """Epochs that are drawn (which tokens are hidden, pairs, order), then repeated, as if read from files that were
+    prepared once: "static masks", of which BERT had 10 (`dupe_factor`). Default: every epoch is drawn anew."""
     optimizer: AnyOptimizer = AdamWSettings()
     """How weights follow gradients."""
     schedule: ScheduleSettings = ScheduleSettings()
