@@ -7,10 +7,12 @@ the same held-out modules. The sizes are chosen so that two processor cores get 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bothways import files
 from bothways.compare.budget import Budget, Unit
+from bothways.compare.memory import memory_of, noting_memory
 from bothways.compare.record import Fill, concluded, write_comparison
 from bothways.compare.results import Result, curve_of, device_of, parameters, speed, write_results
 from bothways.evaluate import Filled, Score, lines_of, score_documents, unigram_nats
@@ -54,7 +56,12 @@ def demo(out: Path | None = None, words: Sequence[str] = (), *, quiet: bool = Fa
     """Train both models, score and question them; `words` are settings for both recipes."""
     folder = out or next_folder("demo")
     recipes = {name: resolve(recipe, words) for name, recipe in RECIPES.items()}
-    runs = {name: pretrain(recipe, folder / name.lower(), quiet=quiet) for name, recipe in recipes.items()}
+    runs = {
+        name: noting_memory(
+            folder / name.lower(), partial(pretrain, recipe, folder / name.lower(), quiet=quiet)
+        )
+        for name, recipe in recipes.items()
+    }
     scores = {name: _score(recipes[name], run) for name, run in runs.items()}
     fills = {name: [fill(run.checkpoint, sentence) for sentence in SENTENCES] for name, run in runs.items()}
     results = [_result(name, recipes[name], runs[name], scores[name]) for name in runs]
@@ -96,6 +103,7 @@ def _result(name: str, recipe: Recipe, run: Pretrained, score: Score) -> Result:
         seconds=run.seconds,
         tokens_per_second=speed(run.folder),
         score=score,
+        memory=memory_of(run.folder),
         curve=curve_of(run.folder),
         device=device_of(run.folder),
     )

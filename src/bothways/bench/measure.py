@@ -123,7 +123,6 @@ def _take_turns(sides: list[Side], turns: int, patience: float, *, fewest: int) 
 def seconds_of(side: Side) -> float:
     """Return how long one call takes, its waiting included."""
     side.before()
-    side.before()
     began = time.perf_counter()
     side.run()
     side.after()

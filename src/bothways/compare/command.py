@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bothways import files
-from bothways.bench.measure import Side, peak_memory
 from bothways.compare.contamination import Contamination, contamination
 from bothways.compare.contenders import Contender
 from bothways.compare.forecast import seconds_of_shortest
-from bothways.compare.judging import MEMORY, judged, last_checkpoint, memory_of
+from bothways.compare.judging import judged, last_checkpoint
+from bothways.compare.memory import noting_memory
 from bothways.compare.plan import Plan
 from bothways.compare.ranks import shared_out, wait_for
 from bothways.compare.record import TASKS, Comparison, concluded, write_comparison
@@ -133,9 +133,7 @@ def _advance(entry: Entry, until: float, *, quiet: bool) -> None:
         pretrain(entry.contender.recipe, folder, resume=begun, until=until, quiet=quiet)
 
     with _saying_how_to_go_on(entry.contender.title, folder.parent.parent):
-        peak = peak_memory(Side(advance))
-    if is_ahead and peak is not None:
-        files.write_json(folder / MEMORY, {"bytes": max(peak, memory_of(folder) or 0)})
+        noting_memory(folder, advance) if is_ahead else advance()
 
 
 @contextlib.contextmanager

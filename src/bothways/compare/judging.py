@@ -1,11 +1,11 @@
 """What is asked of a trained contender: the same questions as of all others, about the same held-out text."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from bothways.compare.contenders import Contender
+from bothways.compare.memory import memory_of
 from bothways.compare.results import Result, curve_of, device_of, parameters, speed
 from bothways.evaluate import score_documents, unigram_nats
 from bothways.evaluate.score import measure_words
@@ -13,9 +13,6 @@ from bothways.text.prepare import Prepared
 from bothways.trained import load
 from bothways.training import run_folder
 from bothways.training.going_on import standing
-
-MEMORY = "memory.json"
-"""In a run folder: what its training needed, in bytes."""
 
 
 def last_checkpoint(contender: Contender) -> Path:
@@ -53,12 +50,3 @@ def judged(
         curve=curve_of(folder),
         device=device_of(folder),
     )
-
-
-def memory_of(folder: Path) -> int | None:
-    """Return the most bytes that a turn of a run was seen to need."""
-    try:
-        known: int | None = json.loads((folder / MEMORY).read_text(encoding="utf-8"))["bytes"]
-    except (OSError, ValueError, KeyError):
-        return None
-    return known
