@@ -15,25 +15,25 @@ LOW, HIGH, WIDE = (
 
 
 @pytest.mark.parametrize(
-    ("measure", "side", "met"),
+    ("measure", "side", "verdict"),
     [
-        (LOW, "below", True),
-        (LOW, "above", False),
-        (HIGH, "above", True),
-        (HIGH, "below", False),
-        (WIDE, "below", None),
-        (WIDE, "above", None),
-        (Measure("one seed", 1.0), "below", None),
+        (LOW, "below", "holds"),
+        (LOW, "above", "does not hold here"),
+        (HIGH, "above", "holds"),
+        (HIGH, "below", "does not hold here"),
+        (WIDE, "below", "inconclusive"),
+        (WIDE, "above", "inconclusive"),
+        (Measure("one seed", 1.0), "below", "preview"),
     ],
 )
-def test_the_whole_interval_decides(measure, side, met):
-    assert Expectation(measure, side, 2.0).is_met() is met
+def test_the_whole_interval_decides(measure, side, verdict):
+    assert Expectation(measure, side, 2.0).verdict() == verdict
 
 
 def test_an_exact_number_needs_no_interval_and_may_be_the_limit():
-    assert Expectation(Measure("exact", 2.0), "below", 2.0, is_exact=True).is_met() is True
-    assert Expectation(Measure("exact", 2.0), "above", 2.0, is_exact=True).is_met() is True
-    assert Expectation(Measure("exact", 2.1), "below", 2.0, is_exact=True).is_met() is False
+    assert Expectation(Measure("exact", 2.0), "below", 2.0, is_exact=True).verdict() == "holds"
+    assert Expectation(Measure("exact", 2.0), "above", 2.0, is_exact=True).verdict() == "holds"
+    assert Expectation(Measure("exact", 2.1), "below", 2.0, is_exact=True).verdict() == "does not hold here"
 
 
 def test_one_failure_outweighs_doubt_and_doubt_outweighs_success():
@@ -53,6 +53,7 @@ def test_a_quick_run_is_never_judged():
     verdict, because = judge([Expectation(HIGH, "below", 2.0)], quick=True)
     assert verdict == "preview"
     assert "high 3" in because
+    assert judge([Expectation(Measure("one seed", 1.0), "below", 2.0)], quick=False)[0] == "preview"
 
 
 def test_seeds_give_students_interval_and_one_seed_gives_none():

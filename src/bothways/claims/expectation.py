@@ -1,11 +1,8 @@
-"""From numbers to a verdict: what a claim expects of its measures, and whether their intervals lie there.
+"""What a claim of several parts expects of its measures: `verdict.judge` for numbers that have limits of their own.
 
-    holds                 every measure lies, with its whole interval, on the expected side of its limit
-    does not hold here    some measure lies, with its whole interval, on the other side
-    inconclusive          neither: some interval contains its limit, or there are too few seeds for an interval
-    preview               a quick run: the numbers are shown and not judged
-
-Limits are margins stated beside each claim, half-way between two exact references where there are two.
+A measure is expected below or above a limit; what its interval says of that is the rule of `verdict.py`. Exact numbers
+need no interval. Limits are margins stated beside each claim, half-way between two exact references where there are
+two.
 """
 
 from collections.abc import Sequence
@@ -13,6 +10,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bothways.claims.base import Measure, Verdict
+from bothways.claims.verdict import judge_interval, together
+from bothways.metrics.interval import Interval
+
+_BEGINNINGS: dict[Verdict, str] = {
+    "holds": "As expected",
+    "inconclusive": "Not enough evidence",
+    "does not hold here": "Against what is expected",
+}
 
 
 @dataclass(frozen=True)
@@ -25,15 +30,16 @@ class Expectation:
     is_exact: bool = False
     """Whether the number is computed, not estimated from seeds: it needs no interval, and may be the limit itself."""
 
-    def is_met(self) -> bool | None:
-        """Say whether the whole interval lies on the expected side; None where it cannot be told."""
+    def verdict(self) -> Verdict:
+        """Return what the measure says of this expectation alone."""
+        value, low, high = self.measure.value, self.measure.low, self.measure.high
+        sign = 1 if self.side == "above" else -1
         if self.is_exact:
-            value = self.measure.value
-            return value <= self.limit if self.side == "below" else value >= self.limit
-        low, high = self.measure.low, self.measure.high
-        if low is None or high is None or low <= self.limit <= high:
-            return None
-        return (high < self.limit) == (self.side == "below")
+            return "holds" if sign * value >= sign * self.limit else "does not hold here"
+        if low is None or high is None:
+            return "preview"
+        ends = sorted((sign * low, sign * high))
+        return judge_interval(Interval(sign * value, *ends), sign * self.limit)
 
     def __str__(self) -> str:
         words: dict[str, str] = {"below": "at most", "above": "at least"} if self.is_exact else {}
@@ -42,17 +48,13 @@ class Expectation:
 
 def judge(expectations: Sequence[Expectation], *, quick: bool) -> tuple[Verdict, str]:
     """Return the verdict on what was expected, and one sentence with the numbers that decide."""
-    if quick:
+    verdicts = [each.verdict() for each in expectations]
+    verdict = "preview" if quick else together(verdicts)
+    if verdict == "preview":
         numbers = "; ".join(describe(each.measure) for each in expectations)
-        return "preview", f"A quick run is not judged; it measured {numbers}."
-    met = [(each, each.is_met()) for each in expectations]
-    failed = [each for each, is_met in met if is_met is False]
-    unsure = [each for each, is_met in met if is_met is None]
-    if failed:
-        return "does not hold here", f"Against what is expected: {_listed(failed)}."
-    if unsure:
-        return "inconclusive", f"Not enough evidence: {_listed(unsure)}."
-    return "holds", f"As expected: {_listed(expectations)}."
+        return verdict, f"A quick run, or one seed, is not judged; it measured {numbers}."
+    decisive = [each for each, said in zip(expectations, verdicts, strict=True) if said == verdict]
+    return verdict, f"{_BEGINNINGS[verdict]}: {'; '.join(map(str, decisive))}."
 
 
 def describe(measure: Measure) -> str:
@@ -60,7 +62,3 @@ def describe(measure: Measure) -> str:
     if measure.low is None or measure.high is None:
         return f"{measure.name} {measure.value:.3g}"
     return f"{measure.name} {measure.value:.3g} [{measure.low:.3g}, {measure.high:.3g}]"
-
-
-def _listed(expectations: Sequence[Expectation]) -> str:
-    return "; ".join(map(str, expectations))
