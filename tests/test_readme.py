@@ -1,8 +1,9 @@
 """The pages are true: every command in them runs, every link leads somewhere.
 
-Blocks fenced as ```bash or ```console run in order in one folder that holds `corpus/` and `text.txt`, with training
-cut to three steps; a block fenced with the further word `not-run` is left out (it installs, or takes hours). Python
-runs there too where it is fenced with the further word `run`; other Python has tests of its own.
+Blocks fenced as ```bash or ```console run in order in one folder that holds `corpus/` and `text.txt`, with training cut
+to three steps and evaluations to 50 questions of a kind; a block fenced with the further word `not-run` is left out (it
+installs, or takes hours). Python runs there too where it is fenced with the further word `run`; other Python has tests
+of its own.
 """
 
 import os
@@ -63,6 +64,7 @@ def test_every_command_of_a_page_runs(page: Path, workplace: Path) -> None:
         "PATH": f"{workplace.parent / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT / "src"),
         "BOTHWAYS_MAX_STEPS": "3",
+        "BOTHWAYS_MAX_QUESTIONS": "50",
     }
     for script in scripts(page):
         answer = subprocess.run(

@@ -3,6 +3,7 @@ import pytest
 import torch
 from toy_language import LENGTH, VOCABULARY, ToyObjective, toy_subject, toy_windows
 
+from bothways.errors import UsageError
 from bothways.evaluate.asking import Question, answers
 from bothways.evaluate.heldout import EvaluationSettings, draw_sample, make_evaluator, measure
 from bothways.evaluate.joint import joint_nats
@@ -35,6 +36,17 @@ def test_leave_one_out_is_each_token_given_all_others(layout):
     ]
     assert found["leave_one_out_nats"].model.mean == pytest.approx(np.mean(expected), rel=1e-5)
     assert found["leave_one_out_nats"].model.count == 40
+
+
+def test_the_environment_caps_what_is_asked(monkeypatch):
+    whole = numbers(toy_subject())[1]
+    monkeypatch.setenv("BOTHWAYS_MAX_QUESTIONS", "6")
+    found, sample = numbers(toy_subject())
+    assert len(sample.tokens) == len(sample.spans) == found["leave_one_out_nats"].model.count == 6
+    assert len(sample.runs) < len(whole.runs)
+    monkeypatch.setenv("BOTHWAYS_MAX_QUESTIONS", "few")
+    with pytest.raises(UsageError, match="BOTHWAYS_MAX_QUESTIONS is 'few'; give a whole number of questions"):
+        numbers(toy_subject())
 
 
 @pytest.mark.parametrize("positions", [(0, 1), (2, 3, 4), (1, 2, 3, 4)])

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from bothways.training.cap import STEP_CAP
+from bothways.caps import STEP_CAP
 
 
 @dataclass(frozen=True)

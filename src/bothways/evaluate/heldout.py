@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from pydantic import Field
 
+from bothways.caps import question_cap
 from bothways.config import Settings
 from bothways.errors import UsageError
 from bothways.evaluate.asking import Question, Subject, answers
@@ -70,6 +71,14 @@ class EvaluationSettings(Settings):
     while_training_tokens: int = Field(default=400, ge=1)
     """Tokens scored at each evaluation during training."""
 
+    def capped(self) -> "EvaluationSettings":
+        """Return these settings with as many questions of each kind as `BOTHWAYS_MAX_QUESTIONS` allows."""
+        cap = question_cap()
+        if cap is None:
+            return self
+        counts = ("tokens", "spans", "left_to_right_tokens", "words")
+        return self.model_copy(update={name: min(cap, getattr(self, name)) for name in counts})
+
     @property
     def past(self) -> dict[str, Any]:
         """Return what is said about looking back (see `model.encoder.Past`)."""
@@ -114,6 +123,7 @@ def draw_sample(
     text: HeldOutText, vocabulary: Vocabulary, limit: int, settings: EvaluationSettings
 ) -> Sample:
     """Choose what is scored; `limit` is the longest window in text tokens (see `Subject.limit`)."""
+    settings = settings.capped()
     seed, pool = settings.seed, settings.pool_tokens
     # Runs in which a long memory is full for at least half of the text.
     length = max(RUN_WINDOWS, -(-2 * (settings.memory or 0) // limit))

@@ -97,7 +97,7 @@ def measure_words(
     key, title = "word_nats_per_character", "whole words, nats per character"
     if "joint spans" not in subject.objective.answers:
         return Measurement(key, title, None, None)
-    words = select_words(texts, settings.words, settings.seed)
+    words = select_words(texts, settings.capped().words, settings.seed)
     limit = subject.limit(settings.window)
     scored = word_nats(subject, tokenizer, words, limit=limit, seed=settings.seed, rows=settings.rows)
     if scored is None:

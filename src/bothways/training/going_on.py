@@ -5,8 +5,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from bothways.caps import step_cap
 from bothways.training import distributed, run_folder
-from bothways.training.cap import step_cap
 from bothways.training.checkpoint import STATE
 from bothways.training.distributed import Place
 from bothways.training.schedule import Budget

@@ -21,12 +21,12 @@ from typing import Any
 
 from bothways import runtime
 from bothways.batch import Batch
+from bothways.caps import step_cap
 from bothways.errors import Interrupted, NumericError
 from bothways.formats.loader import Loader
 from bothways.model.encoder import Encoder
 from bothways.objectives.base import Objective
 from bothways.training import checkpoint, distributed, optimizer, run_folder, schedule
-from bothways.training.cap import step_cap
 from bothways.training.distributed import Place
 from bothways.training.interval import Interval
 from bothways.training.metrics import MetricsLog, Progress
