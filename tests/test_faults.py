@@ -10,8 +10,9 @@ import sys
 import time
 
 import pytest
+from processes import child_environment
 from small_text import command, copied, failing, flip, is_root, train, tree, write_text
-from tiny_runs import assert_same_bits, checkpoints, child_environment, metrics, saved_tensors, set_cap
+from tiny_runs import assert_same_bits, checkpoints, metrics, saved_tensors, set_cap
 
 from bothways import files
 from bothways.cli import main

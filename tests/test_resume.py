@@ -9,12 +9,12 @@ import sys
 import time
 
 import pytest
+from processes import child_environment
 from small_text import command, train, write_text
 from tiny_runs import (
     MODELS,
     assert_same_bits,
     checkpoints,
-    child_environment,
     make_run,
     metrics,
     quietly,

@@ -1,7 +1,6 @@
 """Tiny BERT and XLNet runs on text that needs no tokenizer, for everything that is said about training."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -188,11 +187,3 @@ def assert_same_bits(left, right):
 
 def set_cap(monkeypatch, steps):
     monkeypatch.setenv("BOTHWAYS_MAX_STEPS", str(steps))
-
-
-def child_environment():
-    """Return the environment of a process that a test starts: it finds this package and these helpers."""
-    import bothways
-
-    paths = [Path(bothways.__file__).parents[1], Path(__file__).parent]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths)), "OMP_NUM_THREADS": "1"}

@@ -1,12 +1,8 @@
 """Several processes share out the runs of a comparison."""
 
-import socket
-import subprocess
-import sys
-
 import pytest
+from processes import on_two_ranks
 from small_text import COMMON, write_text
-from tiny_runs import child_environment
 
 from bothways.compare.ranks import Share, shared_out
 from bothways.compare.record import read_comparison
@@ -36,34 +32,11 @@ def test_two_processes_train_a_recipe_each_and_the_first_one_speaks(tmp_path):
         "--quiet",
         "--json",
     ]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    children = [
-        subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "bothways",
-                "compare",
-                "gpt-tiny",
-                "roberta-tiny",
-                *words,
-                "--out",
-                tmp_path / "out",
-            ],
-            env=child_environment()
-            | {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
-            | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    said = [child.communicate(timeout=240)[0] for child in children]
-    assert [child.returncode for child in children] == [0, 0]
+    recipes = ["gpt-tiny", "roberta-tiny"]
+    first, second = on_two_ranks(["-m", "bothways", "compare", *recipes, *words, "--out", tmp_path / "out"])
+    assert (first.code, second.code) == (0, 0), first.err + second.err
     comparison = read_comparison(tmp_path / "out")
-    assert [result.recipe for result in comparison.results] == ["gpt-tiny", "roberta-tiny"]
+    assert [result.recipe for result in comparison.results] == recipes
     assert {result.steps for result in comparison.results} == {2}
-    assert said[0].startswith("{")
-    assert said[1] == ""
+    assert first.out.startswith("{")
+    assert second.out == ""

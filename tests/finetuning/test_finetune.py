@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 import transformers
+from processes import on_two_ranks
 from small_tasks import pretrained_folder, records, write_csv
 from small_text import flip
 
@@ -24,7 +25,7 @@ from bothways.finetuning.seeds import finetune_seeds
 from bothways.interop.folder import describe
 from bothways.recipe_files import dump
 from bothways.task_recipe import of_file, write_resolved
-from bothways.training.metrics import COLUMNS
+from bothways.training.metrics import COLUMNS, read_metrics
 
 SHORT = (
     "training.threads=1",
@@ -92,6 +93,32 @@ def test_an_interrupted_run_goes_on_bit_for_bit(place, model, monkeypatch):
     again = finetune(recipe(place, *STEPS, model=model), place / "cut", resume=True, quiet=True)
     assert model_bytes(again) == model_bytes(whole)
     assert [result.score for result in again.results] == [result.score for result in whole.results]
+
+
+def test_two_processes_learn_what_one_does(place):
+    words = [
+        "finetune",
+        "pretrained",
+        "--task",
+        "classify",
+        "--data",
+        "train.csv",
+        "--dev",
+        "dev.csv",
+        "--quiet",
+    ]
+    words += [*STEPS, "training.micro_batch=2", "dropout=0.0", "attention_dropout=0.0", "task.dropout=0.0"]
+    assert main([*words, "--out", "alone"]) == 0
+    ended = on_two_ranks(["-m", "bothways", *words, "--out", "two"])
+    assert [each.code for each in ended] == [0, 0], "\n".join(each.err for each in ended)
+    alone, two = (read_metrics(place / name / "metrics.jsonl") for name in ("alone", "two"))
+    losses = [[line["loss"] for line in lines if "loss" in line] for lines in (alone, two)]
+    assert len(losses[0]) == 6
+    assert losses[1] == pytest.approx(losses[0], rel=2e-5)
+    scores = [
+        [each.score for each in read_results(place / name / "results.jsonl")] for name in ("alone", "two")
+    ]
+    assert scores[0] == scores[1]
 
 
 def test_new_records_are_read_as_those_that_were_learned_from(tmp_path):

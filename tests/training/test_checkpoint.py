@@ -9,6 +9,7 @@ import textwrap
 
 import pytest
 import torch
+from processes import child_environment
 from safetensors.torch import load_file, save_file
 
 from bothways.errors import CheckpointError, UsageError
@@ -283,10 +284,10 @@ KILLED = """
 """
 
 
-def test_a_save_killed_at_any_moment_leaves_a_complete_checkpoint(tmp_path, child_environment):
+def test_a_save_killed_at_any_moment_leaves_a_complete_checkpoint(tmp_path):
     command = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path)]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, env=child_environment, check=False
+        command, capture_output=True, text=True, timeout=60, env=child_environment(), check=False
     )
     assert done.returncode == 0, done.stderr
     rows = [[int(word) for word in line.split()] for line in done.stdout.splitlines()]

@@ -1,11 +1,8 @@
-import contextlib
-import socket
-import subprocess
-import sys
 import textwrap
 
 import pytest
 import torch
+from processes import on_two_ranks
 from torch import nn
 
 from bothways.training import distributed
@@ -47,30 +44,6 @@ def test_buckets_hold_one_type_and_stay_small(monkeypatch):
     tensors = [torch.zeros(2), torch.zeros(2), torch.zeros(1), torch.zeros(9), torch.zeros(1).double()]
     sizes = [[tensor.numel() for tensor in bucket] for bucket in distributed._buckets(tensors)]
     assert sizes == [[2, 2], [1], [9], [1]]
-
-
-def free_port():
-    with contextlib.closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def run_two(program, environment):
-    """Run a program as `torchrun --nproc-per-node 2` does; return exit codes and error streams by rank."""
-    shared = environment | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    if sys.platform == "linux":
-        shared["GLOO_SOCKET_IFNAME"] = "lo"
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(program)],
-            env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    errors = [process.communicate(timeout=60)[1] for process in processes]
-    return [process.returncode for process in processes], errors
 
 
 TWO = """
@@ -140,21 +113,20 @@ TWO = """
 
 
 @pytest.fixture(scope="module")
-def two(child_environment):
-    """Exit codes and error streams of two processes that compare notes, until the second one dies."""
-    return run_two(TWO, child_environment)
+def two():
+    """How two processes end that compare notes, until the second one dies."""
+    return on_two_ranks(["-c", textwrap.dedent(TWO)])
 
 
 def test_two_processes_compute_what_one_does(two):
-    _, errors = two
+    errors = [each.err for each in two]
     assert ["all agreed" in error for error in errors] == [True, True], "\n".join(errors)
 
 
 def test_a_process_whose_partner_dies_stops_at_once_and_says_so(two):
-    codes, errors = two
-    assert codes == [1, -9]
-    assert "process 0 of 2 lost another one" in errors[0]
-    assert "--resume" in errors[0]
+    assert [each.code for each in two] == [1, -9]
+    assert "process 0 of 2 lost another one" in two[0].err
+    assert "--resume" in two[0].err
 
 
 @pytest.mark.gpu

@@ -4,19 +4,17 @@ import dataclasses
 import math
 import os
 import signal
-import subprocess
-import sys
+import textwrap
 from types import SimpleNamespace
 
 import pytest
 import torch
 import torch.nn.functional as F
-from test_distributed import free_port
+from processes import on_two_ranks
 from tiny_runs import (
     MODELS,
     assert_same_bits,
     checkpoints,
-    child_environment,
     make_run,
     metrics,
     quietly,
@@ -415,24 +413,11 @@ RANK = """
 """
 
 
-def on_two_ranks(folder, settings):
+def go_on_on_two_ranks(folder, settings):
     """Go on, from step 3, as `torchrun --nproc-per-node 2` does."""
-    program = f"FOLDER, SETTINGS = {str(folder)!r}, {settings!r}\n" + "\n".join(
-        line.removeprefix("    ") for line in RANK.splitlines()
-    )
-    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    shared |= {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", program],
-            env=child_environment() | shared | {"RANK": str(rank), "BOTHWAYS_MAX_STEPS": "6"},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    said = [process.communicate(timeout=120)[1] for process in started]
-    assert [process.returncode for process in started] == [0, 0], said
+    program = f"FOLDER, SETTINGS = {str(folder)!r}, {settings!r}\n{textwrap.dedent(RANK)}"
+    ended = on_two_ranks(["-c", program], {"BOTHWAYS_MAX_STEPS": "6"})
+    assert [each.code for each in ended] == [0, 0], "\n".join(each.err for each in ended)
 
 
 def test_any_number_of_processes_gives_the_same_losses_and_may_change_on_resume(tmp_path, monkeypatch):
@@ -440,7 +425,7 @@ def test_any_number_of_processes_gives_the_same_losses_and_may_change_on_resume(
     for model in MODELS:
         set_cap(monkeypatch, 3)
         quietly(make_run(model, tmp_path / model, **settings))
-    on_two_ranks(tmp_path, settings)
+    go_on_on_two_ranks(tmp_path, settings)
     monkeypatch.delenv("BOTHWAYS_MAX_STEPS")
     for model in MODELS:
         saved = tmp_path / model / "checkpoints/step-00000006"

@@ -5,6 +5,7 @@ import sys
 import textwrap
 
 import pytest
+from processes import child_environment
 from rich.console import Console
 
 from bothways.errors import UsageError
@@ -112,10 +113,10 @@ WRITER = """
 """
 
 
-def test_a_killed_writer_leaves_a_log_that_can_be_continued(tmp_path, child_environment):
+def test_a_killed_writer_leaves_a_log_that_can_be_continued(tmp_path):
     path = tmp_path / "log"
     command = [sys.executable, "-c", textwrap.dedent(WRITER), str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=child_environment) as writer:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=child_environment()) as writer:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "ready\n"
         writer.kill()

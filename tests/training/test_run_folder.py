@@ -6,6 +6,7 @@ import textwrap
 
 import pytest
 import torch
+from processes import child_environment
 from safetensors.torch import save_file
 
 from bothways.errors import CheckpointError, UsageError
@@ -219,9 +220,9 @@ HOLDER = """
 """
 
 
-def test_the_lock_of_a_killed_run_is_free(tmp_path, child_environment):
+def test_the_lock_of_a_killed_run_is_free(tmp_path):
     command = [sys.executable, "-c", textwrap.dedent(HOLDER), str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=child_environment) as holder:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=child_environment()) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(UsageError, match=f"process {holder.pid} "), run_folder.locked(tmp_path):

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,8 +10,7 @@ import numpy as np
 import pytest
 import torch
 from model_cases import MASK, VOCABULARY, make_encoder, make_objective, pairs, take
-from test_distributed import run_two
-from tiny_runs import child_environment
+from processes import child_environment, on_two_ranks
 
 from bothways import runtime
 from bothways.batch import Batch, Examples
@@ -123,7 +123,6 @@ RANK = """
 
 def test_ranks_of_unlike_rows_or_tasks_have_the_gradient_of_one_batch():
     here = str(Path(__file__).parent)
-    environment = child_environment()
-    environment["PYTHONPATH"] += os.pathsep + here
-    codes, errors = run_two(RANK, environment)
-    assert codes == [0, 0], "\n".join(errors)
+    paths = child_environment()["PYTHONPATH"] + os.pathsep + here
+    ended = on_two_ranks(["-c", textwrap.dedent(RANK)], {"PYTHONPATH": paths})
+    assert [each.code for each in ended] == [0, 0], "\n".join(each.err for each in ended)
