@@ -62,7 +62,7 @@ def claims(
     names: Sequence[str] = (),
     *,
     quick: bool = False,
-    seeds: int = 3,
+    seeds: int = 5,
     first: int = 1,
     out: Path | None = None,
     say: Say = lambda _line: None,

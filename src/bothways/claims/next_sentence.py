@@ -62,13 +62,15 @@ class Size:
     """Of pretraining; all read the same number of rows."""
     labelled: tuple[int, ...] = (32, 128)
     """Numbers of pairs that are learned from, each by an encoder of its own."""
+    draws: int = 3
+    """Sets of such pairs, over which accuracies are averaged: few pairs are a matter of luck."""
     fine_tuning: int = 200
     """Steps."""
     judged: int = 402
 
 
 FULL = Size()
-QUICK = Size(stories=500, steps=300, labelled=(64,), fine_tuning=120, judged=201)
+QUICK = Size(stories=500, steps=300, labelled=(64,), draws=1, fine_tuning=120, judged=201)
 
 Scores = dict[str, list[float]]
 """For each pretraining, the accuracy after each number of labelled pairs."""
@@ -86,12 +88,15 @@ def scores(seed: int, size: Size) -> Scores:
     tokenizer = tokenizer_of(WORDS)
     text = encoded(tokenizer, [story(draw) for _ in range(size.stories)])
     judged = labelled_pairs(size.judged, draw)
-    pairs = labelled_pairs(max(size.labelled), draw)
+    sets = [labelled_pairs(max(size.labelled), draw) for _ in range(size.draws)]
     found = {}
     for name in PRETRAININGS:
         encoder = _pretrained(name, seed, size.steps, tokenizer, text)
         found[name] = [
-            _fine_tuned(copy.deepcopy(encoder), seed, size, tokenizer, pairs[:count], judged)
+            mean(
+                _fine_tuned(copy.deepcopy(encoder), seed, size, tokenizer, pairs[:count], judged)
+                for pairs in sets
+            )
             for count in size.labelled
         ]
     return found

@@ -18,7 +18,7 @@ def claims(
     quick: Annotated[
         bool, typer.Option("--quick", help="One seed and fewer steps: previews, no verdicts.")
     ] = False,
-    seeds: Annotated[int, typer.Option(metavar="K", help="Models of each kind.")] = 3,
+    seeds: Annotated[int, typer.Option(metavar="K", help="Models of each kind.")] = 5,
     first: Annotated[
         int, typer.Option(metavar="SEED", help="The first seed: another one repeats all with fresh models.")
     ] = 1,
