@@ -111,10 +111,10 @@ def test_partial_prediction_is_judged_at_equal_compute(monkeypatch, tmp_path, al
     ],
 )
 def test_all_parts_of_improved_training_must_hold(monkeypatch, with_next_sentence, static, verdict):
-    whole = {"tokens": 5.0, "spans": 3.5, "spans and boundary": 3.6}
+    names = {"tokens": 5.0, "spans": 3.5, "spans and boundary": 3.6}
     pairs = {"pairs": 0.2, "pairs and next sentence": with_next_sentence}
-    monkeypatch.setattr(improved_training, "whole_spans", lambda run: whole[run.name])
-    monkeypatch.setattr(improved_training, "whole_names", lambda _run: 4.0)
+    monkeypatch.setattr(improved_training, "whole_names", lambda run: names[run.name])
+    monkeypatch.setattr(improved_training, "whole_spans", lambda _run: 4.0)
     monkeypatch.setattr(improved_training, "hidden_in_pairs", lambda run: pairs[run.name])
     words = {"static masks": static}
     monkeypatch.setattr(improved_training.leave_one_out, "nats", lambda run: words.get(run.name, 0.2))

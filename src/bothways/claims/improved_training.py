@@ -1,7 +1,7 @@
 """SpanBERT hides spans, RoBERTa leaves out the next sentence: is BERT better trained so?
 
-All models take equal steps. Those of spans are asked for whole spans at once, of lengths by the law that SpanBERT hides
-them by, and for whole names; SpanBERT's second loss, from a span's two neighbours, is beside them.
+All models take equal steps and are asked for whole names at once, which are spans that nobody was trained on as such;
+spans by the law that SpanBERT hides them by, and its second loss, from a span's two neighbours, are shown beside.
 
 Static masks, drawn once, and dynamic ones, drawn at every reading, meet on a text short enough to be read often.
 
@@ -32,8 +32,8 @@ from bothways.pages.figures import Figure
 from bothways.recipe import resolve
 from bothways.text.shards import Shards
 
-MARGIN_SPANS = 0.2
-"""Nats a span, hidden whole, by which hiding spans must be better than hiding tokens."""
+MARGIN_NAMES = 0.2
+"""Nats a name, hidden whole, by which hiding spans must be better than hiding tokens."""
 SPANS = 8
 """Spans of each document."""
 LONGEST, STOP = 10, 0.2
@@ -123,17 +123,17 @@ def measure(models: Models) -> Finding:
     whole, names = asked(whole_spans, WAYS_TO_HIDE), asked(whole_names, WAYS_TO_HIDE)
     words = asked(leave_one_out.nats, (*WAYS_TO_HIDE, *MASKS))
     pairs = asked(hidden_in_pairs, PAIRED)
-    saved = difference(whole["tokens"], whole["spans"])
-    boundary = difference(whole["spans"], whole["spans and boundary"])
+    saved = difference(names["tokens"], names["spans"])
+    boundary = difference(names["spans"], names["spans and boundary"])
     single = difference(words["spans"], words["tokens"])
     anew = difference(words["static masks"], words["dynamic masks"])
     alone = difference(pairs["pairs and next sentence"], pairs["pairs"])
-    parts = ((saved, MARGIN_SPANS), (anew, MARGIN_MASKS), (alone, -MARGIN_PAIRS))
+    parts = ((saved, MARGIN_NAMES), (anew, MARGIN_MASKS), (alone, -MARGIN_PAIRS))
     verdict = together([judge(part, margin, quick=models.quick) for part, margin in parts])
     because = (
-        f"hiding spans saves {in_words(saved, 'nats')} on spans that are hidden whole (more than {MARGIN_SPANS} is "
+        f"hiding spans saves {in_words(saved, 'nats')} on names that are hidden whole (more than {MARGIN_NAMES} is "
         f"asked for) and costs {in_words(single, 'nats')} on words that are hidden alone, the boundary loss saves a "
-        f"further {in_words(boundary, 'nats')} on spans; masks drawn at every reading save "
+        f"further {in_words(boundary, 'nats')} on names; masks drawn at every reading save "
         f"{in_words(anew, 'nats a word')} against masks drawn once (more than {MARGIN_MASKS} is asked for); leaving "
         f"out the next sentence saves {in_words(alone, 'nats a hidden word')} (it may cost {MARGIN_PAIRS} at most)"
     )
@@ -149,17 +149,17 @@ def measure(models: Models) -> Finding:
         for unit, (found, best) in shown.items()
         for variant, values in found.items()
     )
-    return Finding(measures, verdict, because, _figure(whole))
+    return Finding(measures, verdict, because, _figure(names, best_names))
 
 
-def _figure(whole: dict[str, list[float]]) -> Figure:
+def _figure(names: dict[str, list[float]], best: float) -> Figure:
     return Figure(
         "intervals",
-        "What a span costs that is hidden whole",
+        "What a name costs that is hidden whole",
         "how the model was trained",
-        "nats a span, its words predicted at once",
-        (curve("masked models", whole.items()),),
-        (("the best possible", true_spans()),),
+        "nats a name, its words predicted at once",
+        (curve("masked models", names.items()),),
+        (("the best possible", best),),
     )
 
 
@@ -170,8 +170,8 @@ CLAIM = Claim(
         "left out, and whole spans are hidden."
     ),
     experiment=(
-        "Masked models of equal steps that hide tokens, spans, or spans with the boundary loss: nats of spans and "
-        "names hidden whole, and of every word given all others; static against dynamic masks on a text that is read "
+        "Masked models of equal steps that hide tokens, spans, or spans with the boundary loss: nats of names and "
+        "spans hidden whole, and of every word given all others; static against dynamic masks on a text that is read "
         "often; rows of two segments with and without next sentence prediction: nats of their hidden words."
     ),
     source="Liu et al. 2019, sections 4.1 and 4.2; Joshi et al. 2020, sections 3 and 6",
