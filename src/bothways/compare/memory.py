@@ -2,8 +2,11 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
+
+import torch
 
 from bothways import files
 from bothways.bench.measure import Side, peak_memory
@@ -15,6 +18,7 @@ _FILE = "memory.json"
 
 def noting_memory(folder: Path, train: Callable[[], Trained]) -> Trained:
     """Let a run train, and note in its folder what that needed at most, where the system tells."""
+    _warm_up()
     results: list[Trained] = []
     peak = peak_memory(Side(lambda: results.append(train())))
     if peak is not None:
@@ -29,3 +33,11 @@ def memory_of(folder: Path) -> int | None:
     except (OSError, ValueError, KeyError):
         return None
     return known
+
+
+@cache
+def _warm_up() -> None:
+    """Take an optimizer step: the first of a process imports PyTorch's compiler, which is no run's own need."""
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    parameter.grad = torch.zeros(1)
+    torch.optim.AdamW([parameter]).step()
