@@ -227,6 +227,8 @@ def test_claims_stand_with_verdict_numbers_and_picture() -> None:
     assert "1.4000 to 1.6000" in page
     assert page.count("<svg") == 2
     assert "bothways claims heads" in page
+    links = re.findall(r'href="#(claim-\d)"', page)
+    assert links == re.findall(r'<h3 id="(claim-\d)"', page) == ["claim-1", "claim-2"]
 
 
 def test_settings_are_shown_once_where_seeds_differ_in_nothing_else() -> None:

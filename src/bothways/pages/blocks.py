@@ -44,6 +44,8 @@ class Badge:
     tone: str
     """`yes`, `no` or `open`: its colour; the word says the same."""
     sentence: str
+    leads_to: str | None = None
+    """The anchor of the group that says more."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Group:
 
     title: str
     blocks: Sequence["Block"]
+    anchor: str | None = None
+    """What links lead here, unique on its page."""
 
 
 @dataclass(frozen=True)

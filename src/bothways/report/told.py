@@ -13,14 +13,22 @@ def claims(records: Records) -> Section | None:
     """Return all claims of the records; nothing without any."""
     if not records.claims:
         return None
-    return Section("Claims", [Group(told.sentence, _blocks(told)) for told in records.claims])
+    groups = [
+        Group(told.sentence, _blocks(told), _anchor(number)) for number, told in enumerate(records.claims, 1)
+    ]
+    return Section("Claims", groups)
 
 
 def verdicts(records: Records) -> list[Block]:
-    """Return a line a claim: its verdict and its sentence."""
+    """Return a line a claim: its verdict and its sentence, which leads to the numbers."""
     return [
-        Badge(told.finding.verdict, TONES[told.finding.verdict], told.sentence) for told in records.claims
+        Badge(told.finding.verdict, TONES[told.finding.verdict], told.sentence, _anchor(number))
+        for number, told in enumerate(records.claims, 1)
     ]
+
+
+def _anchor(number: int) -> str:
+    return f"claim-{number}"
 
 
 def _blocks(told: Told) -> list[Block]:
