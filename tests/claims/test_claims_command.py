@@ -39,7 +39,7 @@ def measured(monkeypatch):
 
 def test_findings_are_kept_so_that_the_same_command_goes_on(measured, tmp_path):
     first = command.claims(["plain"], out=tmp_path)
-    assert measured == [((1, 2, 3), False)]
+    assert measured == [((1, 2, 3, 4, 5), False)]
     both = command.claims(out=tmp_path)
     assert len(measured) == 2
     assert both.results[0] == first.results[0]
@@ -65,7 +65,7 @@ def test_other_seeds_and_a_quick_look_are_measured_anew_beside_what_is_known(mea
     command.claims(["plain"], out=tmp_path)
     command.claims(["plain"], out=tmp_path, seeds=2)
     quick = command.claims(["plain"], out=tmp_path, quick=True)
-    assert measured == [((1, 2, 3), False), ((1, 2), False), ((1,), True)]
+    assert measured == [((1, 2, 3, 4, 5), False), ((1, 2), False), ((1,), True)]
     assert quick.results[0].finding.verdict == "preview"
     assert len((tmp_path / "findings.jsonl").read_text().splitlines()) == 3
 
@@ -73,7 +73,7 @@ def test_other_seeds_and_a_quick_look_are_measured_anew_beside_what_is_known(mea
 def test_everything_is_repeated_with_fresh_seeds_from_the_first_that_is_named(measured, tmp_path):
     command.claims(["plain"], out=tmp_path, first=11)
     command.claims(["plain"], out=tmp_path, first=11, quick=True)
-    assert measured == [((11, 12, 13), False), ((11,), True)]
+    assert measured == [((11, 12, 13, 14, 15), False), ((11,), True)]
     with pytest.raises(UsageError, match="--first is -1"):
         command.claims(["plain"], out=tmp_path, first=-1)
 
