@@ -21,6 +21,7 @@ from bothways.pretrain import Pretrained, next_folder, prepared_text, pretrain
 from bothways.recipe import Recipe, resolve
 from bothways.report import write
 from bothways.trained import fill, load
+from bothways.training.metrics import Progress
 from bothways.training.settings import TrainingSettings
 
 RECIPES = {"BERT": "demo-bert", "XLNet": "demo-xlnet"}
@@ -56,6 +57,10 @@ def demo(out: Path | None = None, words: Sequence[str] = (), *, quiet: bool = Fa
     """Train both models, score and question them; `words` are settings for both recipes."""
     folder = out or next_folder("demo")
     recipes = {name: resolve(recipe, words) for name, recipe in RECIPES.items()}
+    with Progress(
+        quiet=quiet
+    ) as bar:  # before, so that it is not taken for what the first one's training needed
+        prepared_text(next(iter(recipes.values())), bar.say)
     runs = {
         name: noting_memory(
             folder / name.lower(), partial(pretrain, recipe, folder / name.lower(), quiet=quiet)
