@@ -57,9 +57,8 @@ def demo(out: Path | None = None, words: Sequence[str] = (), *, quiet: bool = Fa
     """Train both models, score and question them; `words` are settings for both recipes."""
     folder = out or next_folder("demo")
     recipes = {name: resolve(recipe, words) for name, recipe in RECIPES.items()}
-    with Progress(
-        quiet=quiet
-    ) as bar:  # before, so that it is not taken for what the first one's training needed
+    # The text comes first, so that it is not taken for memory that the first training needed.
+    with Progress(quiet=quiet) as bar:
         prepared_text(next(iter(recipes.values())), bar.say)
     runs = {
         name: noting_memory(

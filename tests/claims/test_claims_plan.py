@@ -2,12 +2,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from claims_cases import BRIEF
 
 from bothways.claims import acceptability, plan
 from bothways.claims.discrepancy import shift
 from bothways.claims.improved_training import VARIANTS, hidden_in_pairs
 from bothways.claims.language import Language
+from bothways.claims.practice import accuracy_of
 from bothways.claims.reader import Blank, Reader
 from bothways.claims.registry import CLAIMS
 from bothways.errors import UsageError
@@ -108,6 +110,14 @@ def test_in_one_layer_of_two_streams_hiding_a_word_does_not_move_its_own_state(t
 def test_an_encoder_learns_which_sentences_are_possible(tmp_path, monkeypatch):
     monkeypatch.setattr(acceptability, "STEPS", 4)
     ((run,),) = plan.train({"a": BRIEF}, [1], tmp_path).values()
-    found = acceptability.accuracy(run)
-    assert 0 < found < 1
-    assert found == acceptability.accuracy(run)
+    heads = []
+    monkeypatch.setattr(
+        acceptability,
+        "accuracy_of",
+        lambda task, *rest: (heads.append(dict(task.named_parameters())), accuracy_of(task, *rest))[1],
+    )
+    assert 0 < acceptability.accuracy(run) < 1
+    torch.rand(3)  # whatever was drawn before, the head begins alike
+    acceptability.accuracy(run)
+    assert heads[0].keys() == heads[1].keys()
+    assert all(torch.equal(heads[0][name], heads[1][name]) for name in heads[0])

@@ -51,6 +51,16 @@ def by_row(objective, encoder, examples, hidden):
     return objective.predict(encoder, batch).unflatten(0, (len(hidden), -1))
 
 
+def loss_and_gradients(encoder):
+    """The permutation loss of the same rows, with the same dropout, and its gradient by each weight."""
+    objective = make_objective("permutation", encoder)
+    batch = objective.corrupt(whole(), rng())
+    torch.manual_seed(3)
+    losses, _ = objective(encoder, batch)
+    losses["permutation"].sum.backward()
+    return [losses["permutation"].sum.detach(), *(p.grad for p in encoder.parameters())]
+
+
 def turned(examples):
     """Reverse every row and negate the positions of its slots."""
     return dataclasses.replace(
@@ -375,12 +385,7 @@ def test_recomputing_activations_gives_identical_losses_and_gradients_with_dropo
     for recompute in (False, True):
         encoder = make_encoder(backbone, dropout=0.2, attention_dropout=0.2)
         encoder.recompute_activations = recompute
-        objective = make_objective("permutation", encoder)
-        batch = objective.corrupt(whole(), rng())
-        torch.manual_seed(3)
-        losses, _ = objective(encoder, batch)
-        losses["permutation"].sum.backward()
-        answers.append([losses["permutation"].sum.detach(), *(p.grad for p in encoder.parameters())])
+        answers.append(loss_and_gradients(encoder))
     for kept, recomputed in zip(*answers, strict=True):
         assert torch.equal(kept, recomputed)
 
@@ -395,12 +400,7 @@ def test_compiled_blocks_drop_the_same_weights_of_attention(backbone):
         encoder.use_attention("explicit")
         if compiled:
             encoder.compile_blocks(backend="eager")
-        objective = make_objective("permutation", encoder)
-        batch = objective.corrupt(whole(), rng())
-        torch.manual_seed(3)
-        losses, _ = objective(encoder, batch)
-        losses["permutation"].sum.backward()
-        answers.append([losses["permutation"].sum.detach(), *(p.grad for p in encoder.parameters())])
+        answers.append(loss_and_gradients(encoder))
     for plain, traced in zip(*answers, strict=True):
         torch.testing.assert_close(traced, plain, **CLOSE)
 

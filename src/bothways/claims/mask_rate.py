@@ -36,7 +36,7 @@ def measure(models: Models) -> Finding:
         "compared with 15%, "
         + ", ".join(f"{_name(rate)} pays {in_words(each, 'nats more')}" for rate, each in worse.items())
         + f"; 15% stands unless the best of these, {_name(rival)}, pays less by more than {MARGIN}. Fine-tuned, "
-        + f"{_name(rival)} is right {in_words(difference(tuned[rival], tuned[USUAL]))} more often"
+        + f"its accuracy less that of 15% is {in_words(difference(tuned[rival], tuned[USUAL]))}"
     )
     figure = Figure(
         "lines",
