@@ -16,7 +16,7 @@ from pydantic import Field
 
 from bothways import files
 from bothways.config import Settings, build, one_of
-from bothways.evaluate.heldout import EvaluationSettings
+from bothways.evaluate.settings import EvaluationSettings
 from bothways.formats import FORMATS
 from bothways.model.backbones import BACKBONES
 from bothways.objectives import AUXILIARIES, OBJECTIVES

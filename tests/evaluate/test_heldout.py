@@ -5,9 +5,10 @@ from toy_language import LENGTH, VOCABULARY, ToyObjective, toy_subject, toy_wind
 
 from bothways.errors import UsageError
 from bothways.evaluate.asking import Question, answers
-from bothways.evaluate.heldout import EvaluationSettings, draw_sample, make_evaluator, measure
+from bothways.evaluate.heldout import draw_sample, make_evaluator, measure
 from bothways.evaluate.joint import joint_nats
 from bothways.evaluate.sequential import left_to_right_nats
+from bothways.evaluate.settings import EvaluationSettings
 from bothways.evaluate.unigram import unigram_nats
 from bothways.evaluate.windows import Documents, Span
 

@@ -7,9 +7,10 @@ from small_models import bert, xlnet
 from toy_language import VOCABULARY, toy_windows
 
 from bothways.evaluate.asking import Question, answers, surround
-from bothways.evaluate.heldout import EvaluationSettings, draw_sample, make_evaluator, measure
+from bothways.evaluate.heldout import draw_sample, make_evaluator, measure
 from bothways.evaluate.joint import joint_nats
 from bothways.evaluate.sequential import left_to_right_nats
+from bothways.evaluate.settings import EvaluationSettings
 from bothways.evaluate.windows import Documents, select_spans
 
 SETTINGS = EvaluationSettings(tokens=30, spans=8, left_to_right_tokens=100, window=14, rows=16)

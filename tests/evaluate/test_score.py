@@ -4,8 +4,8 @@ from pydantic_core import from_json, to_json
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from toy_language import LENGTH, VOCABULARY, ToyObjective, toy_subject, toy_windows
 
-from bothways.evaluate.heldout import EvaluationSettings
 from bothways.evaluate.score import held_out_table, score_documents, score_texts
+from bothways.evaluate.settings import EvaluationSettings
 from bothways.evaluate.unigram import unigram_nats
 from bothways.evaluate.windows import Documents
 from bothways.evaluate.words import select_words, tokens_of, word_nats

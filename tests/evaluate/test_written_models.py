@@ -7,8 +7,8 @@ import torch
 from bothways.errors import UsageError
 from bothways.evaluate.asking import Subject
 from bothways.evaluate.fill import fill_blanks
-from bothways.evaluate.heldout import EvaluationSettings
 from bothways.evaluate.score import score_texts
+from bothways.evaluate.settings import EvaluationSettings
 from bothways.evaluate.unigram import unigram_nats
 from bothways.evaluate.windows import Documents
 from bothways.interop.folder import Model, read_model, write_model

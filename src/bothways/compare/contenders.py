@@ -12,7 +12,7 @@ from pathlib import Path
 from bothways.checks import check
 from bothways.config import nearest
 from bothways.errors import UsageError
-from bothways.evaluate.heldout import EvaluationSettings
+from bothways.evaluate.settings import EvaluationSettings
 from bothways.recipe import Recipe, resolve
 from bothways.recipe_files import names
 

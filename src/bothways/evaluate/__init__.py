@@ -4,7 +4,6 @@ from bothways.evaluate.asking import Question, Subject, answers
 from bothways.evaluate.estimate import Estimate, estimate
 from bothways.evaluate.fill import Filled, fill_blanks
 from bothways.evaluate.heldout import (
-    EvaluationSettings,
     Measurement,
     Sample,
     draw_sample,
@@ -16,6 +15,7 @@ from bothways.evaluate.pair_files import MinimalPair, read_pairs
 from bothways.evaluate.printing import lines_of
 from bothways.evaluate.probes import Probe, Probed, ask_probes, read_probes
 from bothways.evaluate.score import Score, held_out_table, score_documents, score_texts
+from bothways.evaluate.settings import EvaluationSettings
 from bothways.evaluate.unigram import unigram_nats
 from bothways.evaluate.windows import Documents, HeldOutText
 

@@ -10,7 +10,6 @@ from tokenizers import Tokenizer
 from bothways.evaluate.asking import Subject
 from bothways.evaluate.estimate import Estimate, estimate
 from bothways.evaluate.heldout import (
-    EvaluationSettings,
     Measurement,
     Sample,
     draw_sample,
@@ -18,6 +17,7 @@ from bothways.evaluate.heldout import (
     window_sums,
 )
 from bothways.evaluate.printing import lines_of
+from bothways.evaluate.settings import EvaluationSettings
 from bothways.evaluate.windows import SPECIALS, Documents, HeldOutText
 from bothways.evaluate.words import select_words, word_nats
 
