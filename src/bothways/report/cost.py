@@ -95,7 +95,8 @@ def _sizes(records: Records) -> Table:
     for name, seeds in by_name(records.results).items():
         row = [name, *_row(seeds)]
         rows.append([*row, f"{memory[name] / MIB:,.0f} MiB"] if memory else row)
-    return Table([*head, "peak memory"] if memory else head, rows, "medians over seeds")
+    caption = "medians over seeds" + ("; memory is the most that any needed" if memory else "")
+    return Table([*head, "peak memory"] if memory else head, rows, caption)
 
 
 def _row(seeds: Sequence[Result]) -> list[str]:
